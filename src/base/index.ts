@@ -1,4 +1,5 @@
 export type { Arena, Place } from './arena.ts';
+export { ByteRuns } from './byte-runs.ts';
 export { assert, AssertionError, unreachable } from './assert.ts';
 export type { Bytes } from './bytes.ts';
 export { compareBytes, EMPTY_BYTES, equalBytes, prefixEnd } from './bytes.ts';
