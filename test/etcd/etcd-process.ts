@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection, encodeRequest } from './protocol.ts';
+
+/** A server in a process of its own, on a port of its own, with a directory of its own. */
+export interface ServerProcess {
+  /** `host:port` for clients. */
+  readonly target: string;
+  readonly pid: number;
+  readonly directory: string;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export async function startEtcd(binary: string, extra: readonly string[] = []): Promise<ServerProcess> {
+  const [client, peer] = [await freePort(), await freePort()];
+  return startServer(
+    binary,
+    (directory) => [
+      `--data-dir=${directory}/data`,
+      `--listen-client-urls=http://127.0.0.1:${client}`,
+      `--advertise-client-urls=http://127.0.0.1:${client}`,
+      `--listen-peer-urls=http://127.0.0.1:${peer}`,
+      `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
+      `--initial-cluster=default=http://127.0.0.1:${peer}`,
+      '--log-level=error',
+      ...extra,
+    ],
+    client,
+  );
+}
+
+/** The built Engram, as a user starts it. */
+export async function startEngram(extra: readonly string[] = []): Promise<ServerProcess> {
+  const client = await freePort();
+  const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
+  return startServer(
+    process.execPath,
+    (directory) => [
+      main,
+      'serve',
+      `--data-dir=${directory}/data`,
+      `--listen-client-urls=http://127.0.0.1:${client}`,
+      '--listen-metrics-urls=http://127.0.0.1:0',
+      '--log-level=error',
+      ...extra,
+    ],
+    client,
+  );
+}
+
+async function startServer(
+  binary: string,
+  args: (directory: string) => string[],
+  port: number,
+): Promise<ServerProcess> {
+  const directory = mkdtempSync(join(tmpdir(), 'engram-differential-'));
+  const child = spawn(binary, args(directory), { stdio: ['ignore', 'inherit', 'inherit'] });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const target = `127.0.0.1:${port}`;
+  await ready(target, child);
+  return {
+    target,
+    pid: child.pid!,
+    directory,
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      await exited;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ready(target: string, child: { exitCode: number | null }): Promise<void> {
+  const connection = new Connection(target);
+  const path = '/etcdserverpb.KV/Range';
+  const request = encodeRequest(path, { key: Buffer.from('a') });
+  const untilMs = Date.now() + 30_000;
+  for (;;) {
+    if ((await connection.call(path, request)).error === undefined) break;
+    if (child.exitCode !== null) throw new Error(`Cannot start the server: it exited with ${child.exitCode}`);
+    if (Date.now() > untilMs) throw new Error(`Cannot reach the server on ${target} within 30 s`);
+    await sleep(100);
+  }
+  connection.close();
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('Cannot find a free port');
+  return address.port;
+}

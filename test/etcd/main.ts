@@ -1,0 +1,92 @@
+/**
+ * Engram against real etcd: one generator sends the same requests to both and every field of every answer, error code,
+ * error text and watch stream is compared. `npm run test:etcd -- [--short] [--seed N] [--seeds N] [--requests N]`,
+ * `--record` writes test/recorded/ anew.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { toolPath } from '../../scripts/tools.ts';
+import { MEANT_DIFFERENCES } from './differences.ts';
+import { startEngram, startEtcd } from './etcd-process.ts';
+import { record, runDifferential } from './run.ts';
+import { writeRecording } from './step.ts';
+
+const VERSIONS = ['3.7.3', '3.6.14'] as const;
+const MEANT_MAX = 10;
+const RECORDED_SEED = 1;
+const RECORDED_REQUESTS = 5_000;
+
+const { values } = parseArgs({
+  options: {
+    short: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '4' },
+    requests: { type: 'string', default: '8000' },
+    problems: { type: 'string', default: '5' },
+  },
+});
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+async function compareWith(version: (typeof VERSIONS)[number], binary: string): Promise<number> {
+  const seeds = values.short ? 1 : Number(values.seeds);
+  const requests = values.short ? 2_500 : Number(values.requests);
+  let failed = 0;
+  for (let i = 0; i < seeds; i++) {
+    const seed = Number(values.seed) + i;
+    const [etcd, engram] = [await startEtcd(binary), await startEngram()];
+    const run = {
+      seed,
+      requests,
+      reference: etcd.target,
+      subject: engram.target,
+      newest: version === '3.7.3',
+    };
+    const { steps, problems } = await runDifferential({ ...run, problemsMax: Number(values.problems) });
+    await Promise.all([etcd.stop(), engram.stop()]);
+    for (const problem of problems) print(problem);
+    print(
+      `${problems.length === 0 ? 'ok' : 'FAILED'} etcd ${version}, seed ${seed}: ${steps} requests compared`,
+    );
+    if (problems.length > 0) failed++;
+  }
+  return failed;
+}
+
+async function recordFrom(version: string, binary: string): Promise<void> {
+  const etcd = await startEtcd(binary);
+  const entries = await record(etcd.target, RECORDED_SEED, RECORDED_REQUESTS, version === '3.7.3');
+  await etcd.stop();
+  const folder = join(import.meta.dirname, '..', 'recorded');
+  mkdirSync(folder, { recursive: true });
+  const bytes = writeRecording(join(folder, `etcd-${version}.jsonl.gz`), entries);
+  print(`recorded etcd ${version}: ${entries.length} requests, ${bytes} bytes`);
+}
+
+function checkMeantDifferences(): boolean {
+  const entries = Object.values(MEANT_DIFFERENCES);
+  const unexplained = entries.filter(({ reason }) => reason.trim() === '');
+  return unexplained.length === 0 && entries.length <= MEANT_MAX;
+}
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const startedMs = Date.now();
+if (!checkMeantDifferences()) {
+  print(`FAILED meant differences: more than ${MEANT_MAX}, or one without a reason`);
+  counts.failed++;
+}
+for (const version of VERSIONS) {
+  const tool = await toolPath('etcd', { version });
+  if (tool === undefined) {
+    print(`SKIPPED etcd ${version}: it is not built and cannot be built here (see npm run tools)`);
+    counts.skipped++;
+  } else if (values.record) {
+    await recordFrom(version, tool);
+    counts.passed++;
+  } else if ((await compareWith(version, tool)) > 0) counts.failed++;
+  else counts.passed++;
+}
+print(`took ${((Date.now() - startedMs) / 1000).toFixed(0)} s`);
+print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed > 0 ? 1 : 0;
