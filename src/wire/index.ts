@@ -1,3 +1,31 @@
 /** Protobuf bytes of etcd's API: hand-written codecs for the hot messages, proto-loader for the rest. */
 
+export * from './cold-messages.ts';
+export * from './compaction.ts';
+export {
+  decodeDeleteRangeRequest,
+  encodeDeleteRangeRequest,
+  encodeDeleteRangeResponse,
+} from './delete-range.ts';
+export * from './errors.ts';
+export * from './header.ts';
+export * from './key-value.ts';
+export * from './lease.ts';
 export * from './messages.ts';
+export * from './protos.ts';
+export { decodePutRequest, encodePutRequest, encodePutResponse } from './put.ts';
+export {
+  decodeRangeRequest,
+  encodeRangeRequest,
+  encodeRangeResponse,
+  encodeRangeStreamResponse,
+  rangeResponseSize,
+} from './range.ts';
+export { Reader, WireType } from './reader.ts';
+export { SliceWriter } from './slice-writer.ts';
+export { encodeTxnRequest } from './txn-encode.ts';
+export { decodeTxnRequest, operationsMax, txnDepthMax } from './txn-request.ts';
+export { encodeTxnResponse } from './txn-response.ts';
+export { decodeWatchRequest, encodeWatchRequest, filtersMax } from './watch-request.ts';
+export * from './watch-response.ts';
+export * from './writer.ts';

@@ -10,11 +10,10 @@
  *
  * Bytes. Every `Uint8Array` in a decoded message is a view into the request's buffer: it is valid as long as nobody
  * writes into that buffer, it keeps all of the buffer alive, and whoever wants to keep it longer than the call copies it.
- * An absent bytes field is `EMPTY_BYTES`.
+ * An absent bytes field is `EMPTY_BYTES` of base.
  */
 
-/** The bytes of every absent bytes field. Compare `length`, not identity. */
-export const EMPTY_BYTES = new Uint8Array(0);
+import type { ByteRuns } from '../base/index.ts';
 
 export const SortOrder = { none: 0, ascend: 1, descend: 2 } as const;
 export const SortTarget = { key: 0, version: 1, createRevision: 2, modRevision: 3, value: 4 } as const;
@@ -154,10 +153,10 @@ export interface ResponseHeader {
   raftTerm: number;
 }
 
-/** Every `Uint8Array` among the responses' key-values is one encoded `mvccpb.KeyValue`, without tag and length. */
+/** Every run of `kvs` is one encoded `mvccpb.KeyValue`, without tag and length; so is a `prevKv`. */
 export interface RangeResponse {
   header: ResponseHeader | undefined;
-  kvs: readonly Uint8Array[];
+  kvs: ByteRuns;
   more: boolean;
   count: number;
 }
@@ -170,7 +169,7 @@ export interface PutResponse {
 export interface DeleteRangeResponse {
   header: ResponseHeader | undefined;
   deleted: number;
-  prevKvs: readonly Uint8Array[];
+  prevKvs: ByteRuns;
 }
 
 export type ResponseOp =
