@@ -1,0 +1,29 @@
+/** The log: chunk format, head, group commit, settling, replay, cleaning, and the way back to old bodies. */
+export type { CleanerOptions } from './cleaner.ts';
+export { Cleaner } from './cleaner.ts';
+export type { LogErrorCode } from './errors.ts';
+export { LogError } from './errors.ts';
+export type { LogFault, LogFaults } from './faults.ts';
+export type { Head } from './head.ts';
+export { decodeHead, EMPTY_HEAD, encodeHead } from './head.ts';
+export type { HistoryBody, HistoryReaderOptions } from './history.ts';
+export { HistoryReader } from './history.ts';
+export { LogKeys } from './keys.ts';
+export type { LogLimits } from './limits.ts';
+export { LOG_LIMITS } from './limits.ts';
+export { LogMap } from './log-map.ts';
+export type { EntryKindName, Record, RecordKind, VersionKind } from './records.ts';
+export { EntryKind } from './records.ts';
+export type { Replayed, ReplayOptions } from './replay.ts';
+export { replay } from './replay.ts';
+export type {
+  Commit,
+  CommitListener,
+  CommittedChunk,
+  Liveness,
+  LogTarget,
+  Outcome,
+  Waiter,
+} from './target.ts';
+export type { Doubt, LogWriterOptions, TakeOver } from './writer.ts';
+export { LogWriter } from './writer.ts';

@@ -1,0 +1,5 @@
+export declare class LogMap {
+  constructor();
+  get bytes(): number;
+  get chunks(): number;
+}
