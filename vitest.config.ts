@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+import { CountReporter } from './scripts/count-reporter.ts';
+
+/** Core tests inject the clock; nothing here fakes timers. Long runs have commands of their own (package.json). */
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    unstubGlobals: true,
+    // Suites run side by side on two cores: a test that is slow here is not broken.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ['default', new CountReporter()],
+    coverage: { provider: 'v8', include: ['src/**/*.ts'] },
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/tools/**/*.test.ts'] } },
+      { extends: true, test: { name: 'property', include: ['test/property/**/*.test.ts'] } },
+      { extends: true, test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 120_000,
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 60_000, fileParallelism: false },
+      },
+    ],
+  },
+});
