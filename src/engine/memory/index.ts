@@ -1,0 +1,2 @@
+export type { MemoryEngineOptions } from './engine.ts';
+export { MemoryEngine } from './engine.ts';
