@@ -1,6 +1,6 @@
 import type { Bytes, Random } from '../base/index.ts';
 import { compareBytes } from '../base/index.ts';
-import type { RangeNode } from './range-node.ts';
+import type { RangeNode } from './watcher.ts';
 
 /** Compares a key that lies inside a larger buffer with another key. */
 function compareRun(bytes: Uint8Array, offset: number, length: number, other: Bytes): number {

@@ -8,11 +8,10 @@ import type { Framer } from './framer.ts';
 import type { Heads } from './heads.ts';
 import type { WatchLimits } from './limits.ts';
 import { RangeIndex } from './range-index.ts';
-import type { RangeNode, Variant } from './range-node.ts';
 import type { Run } from './run.ts';
 import type { WatchSource } from './source.ts';
 import type { Walk, Walked } from './walk.ts';
-import type { Watcher } from './watcher.ts';
+import type { Home, RangeNode, Variant, Watcher } from './watcher.ts';
 
 /** What all passes share, and where they turn to. */
 export interface PassHost {
@@ -47,7 +46,7 @@ export type PassOutcome = 'idle' | 'more' | 'reading' | 'lost';
  * 4. Collected versions have revisions >= `next`; when a compaction exceeds `next` they are dropped at once, since their
  *    slots may be used again.
  */
-export class Pass implements Walked {
+export class Pass implements Walked, Home {
   readonly ranges: RangeIndex;
   readonly isLive: boolean;
   next: number;

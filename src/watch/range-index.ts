@@ -1,7 +1,7 @@
 import type { Bytes, Random } from '../base/index.ts';
 import { assert } from '../base/index.ts';
 import { IntervalTree } from './interval-tree.ts';
-import { RangeNode } from './range-node.ts';
+import { RangeNode } from './watcher.ts';
 import type { Watcher } from './watcher.ts';
 
 /** Watchers by what they watch: single keys in a hash table, ranges in an interval tree. */
