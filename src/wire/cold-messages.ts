@@ -60,14 +60,14 @@ export interface HeaderMessage {
   raft_term: number;
 }
 
-export interface LeaseGrantResponse {
+export interface LeaseGrantResponseMessage {
   header: HeaderMessage | null;
   ID: bigint;
   TTL: number;
   error: string;
 }
 
-export interface LeaseKeepAliveResponse {
+export interface LeaseKeepAliveResponseMessage {
   header: HeaderMessage | null;
   ID: bigint;
   TTL: number;
@@ -377,9 +377,9 @@ export interface ColdMessages {
   'authpb.Permission': Permission;
   'authpb.Role': Role;
   'etcdserverpb.ResponseHeader': HeaderMessage;
-  'etcdserverpb.LeaseGrantResponse': LeaseGrantResponse;
+  'etcdserverpb.LeaseGrantResponse': LeaseGrantResponseMessage;
   'etcdserverpb.LeaseRevokeResponse': HeaderOnlyResponse;
-  'etcdserverpb.LeaseKeepAliveResponse': LeaseKeepAliveResponse;
+  'etcdserverpb.LeaseKeepAliveResponse': LeaseKeepAliveResponseMessage;
   'etcdserverpb.LeaseTimeToLiveResponse': LeaseTimeToLiveResponse;
   'etcdserverpb.LeaseLeasesRequest': EmptyMessage;
   'etcdserverpb.LeaseStatus': LeaseStatus;

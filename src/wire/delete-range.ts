@@ -56,7 +56,11 @@ export function deleteRangeRequestSize(request: DeleteRangeRequest): number {
   );
 }
 
-export function writeDeleteRangeRequest(target: Uint8Array, offset: number, request: DeleteRangeRequest): number {
+export function writeDeleteRangeRequest(
+  target: Uint8Array,
+  offset: number,
+  request: DeleteRangeRequest,
+): number {
   let at = writeBytesField(target, offset, KEY, request.key);
   at = writeBytesField(target, at, RANGE_END, request.rangeEnd);
   return writeBoolField(target, at, PREV_KV, request.prevKv);

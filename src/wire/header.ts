@@ -32,7 +32,11 @@ export function headerFieldSize(header: ResponseHeader | undefined): number {
   return header === undefined ? 0 : messageFieldSize(contentSize(header));
 }
 
-export function writeHeaderField(target: Uint8Array, offset: number, header: ResponseHeader | undefined): number {
+export function writeHeaderField(
+  target: Uint8Array,
+  offset: number,
+  header: ResponseHeader | undefined,
+): number {
   if (header === undefined) return offset;
   let at = writeFrame(target, offset, HEADER, contentSize(header));
   at = copyInto(target, at, header.identity, 0, header.identity.length);

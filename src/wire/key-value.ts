@@ -68,7 +68,12 @@ export function tombstoneSize(keyBytes: number, modRevision: number): number {
   return bytesFieldSize(keyBytes) + int64FieldSize(modRevision);
 }
 
-export function writeTombstone(target: Uint8Array, offset: number, key: Uint8Array, modRevision: number): number {
+export function writeTombstone(
+  target: Uint8Array,
+  offset: number,
+  key: Uint8Array,
+  modRevision: number,
+): number {
   return writeInt64Field(target, writeBytesField(target, offset, KEY, key), MOD_REVISION, modRevision);
 }
 

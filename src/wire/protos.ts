@@ -1,8 +1,15 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadSync, type MessageTypeDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
 import type { ColdMessages } from './cold-messages.ts';
-import { planOf, toDomain, toLoader, type LoaderObject, type MessagePlan } from './int64-plan.ts';
+import {
+  planOf,
+  toDomain,
+  toLoader,
+  type LoaderObject,
+  type MessageFacts,
+  type MessagePlan,
+} from './message-plan.ts';
 import { WireError } from './errors.ts';
 
 /**
@@ -10,13 +17,13 @@ import { WireError } from './errors.ts';
  * is not hot, for clients in tests, and as the judge of the hand-written codecs.
  *
  * Field names are those of the proto files. 64-bit fields are numbers that saturate like those of the hot messages, and
- * bigints where they hold a lease, cluster or member id (see int64-plan.ts); encoding takes either. Enumerations are
+ * bigints where they hold a lease, cluster or member id (see message-plan.ts); encoding takes either. Enumerations are
  * numbers, bytes are Buffers, absent fields have their defaults, absent messages are null, and a oneof's name holds the
  * name of the member that is set. Strings that are not UTF-8 are read with replacement characters, where etcd 3.7
  * refuses them and etcd up to 3.6 takes them as they are.
  */
 export interface Codec<T> {
-  /** Missing fields are zero. */
+  /** Missing fields are zero, and zeros are not written. */
   encode(message: Partial<T>): Buffer;
   /** Throws WireError. The result shares no memory with `bytes`. */
   decode(bytes: Uint8Array): T;
@@ -72,7 +79,12 @@ function messageDefinition(name: string): LoaderMessage {
   if (definition?.['format'] !== 'Protocol Buffer 3 DescriptorProto') {
     throw new Error(`Cannot find message ${name} in proto/`);
   }
-  return definition as LoaderMessage;
+  return definition;
+}
+
+function factsOf(name: string): MessageFacts {
+  const definition = messageDefinition(name);
+  return { descriptor: definition.type, empty: definition.deserialize(Buffer.alloc(0)) };
 }
 
 const plans = new Map<string, MessagePlan>();
@@ -82,9 +94,9 @@ export function codecOf<K extends keyof ColdMessages>(messageName: K): Codec<Col
 export function codecOf<T extends object>(messageName: string): Codec<T>;
 export function codecOf(messageName: string): Codec<LoaderObject> {
   const definition = messageDefinition(messageName);
-  const plan = planOf(messageName, (name) => messageDefinition(name).type, plans);
+  const plan = planOf(messageName, factsOf, plans);
   return {
-    encode: (message) => definition.serialize(toLoader(message as LoaderObject, plan)),
+    encode: (message) => definition.serialize(toLoader(message, plan)),
     decode: (bytes) => {
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       return toDomain(deserialize(definition, buffer) as LoaderObject, plan);
@@ -109,7 +121,7 @@ export function serviceDefinition(serviceName: string): Readonly<Record<string, 
   }
   const packageName = serviceName.slice(0, serviceName.lastIndexOf('.'));
   const methods: Record<string, MethodDefinition> = {};
-  for (const [name, method] of Object.entries(definition as ServiceDefinition)) {
+  for (const [name, method] of Object.entries(definition)) {
     methods[name] = {
       path: method.path,
       requestStream: method.requestStream,

@@ -115,7 +115,8 @@ export class Reader {
    * its wire type is wrong.
    */
   skipUnknown(tag: number, isKnown: boolean): void {
-    if (isKnown) throw new WireError('wrongWireType', this.position, `field ${tag >>> 3} has wire type ${tag & 7}`);
+    if (isKnown)
+      throw new WireError('wrongWireType', this.position, `field ${tag >>> 3} has wire type ${tag & 7}`);
     this.#skip(tag, 0);
   }
 

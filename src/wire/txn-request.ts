@@ -48,7 +48,8 @@ export function decodeTxnRequest(bytes: Uint8Array, operationsLimit = operations
 }
 
 function readTxnRequest(reader: Reader, budget: Budget, depth: number): TxnRequest {
-  if (depth > txnDepthMax) throw new WireError('nestedTooDeep', reader.position, 'transactions nested too deep');
+  if (depth > txnDepthMax)
+    throw new WireError('nestedTooDeep', reader.position, 'transactions nested too deep');
   const request: TxnRequest = { compare: [], success: [], failure: [] };
   while (reader.position < reader.end) {
     const tag = reader.tag();
@@ -111,7 +112,13 @@ function readOperation(reader: Reader, tag: number, budget: Budget, depth: numbe
 function readCompare(reader: Reader, budget: Budget): Compare {
   spend(reader, budget);
   const outerEnd = reader.enter();
-  const compare: Compare = { result: 0, target: 0, key: EMPTY_BYTES, rangeEnd: EMPTY_BYTES, operand: NO_OPERAND };
+  const compare: Compare = {
+    result: 0,
+    target: 0,
+    key: EMPTY_BYTES,
+    rangeEnd: EMPTY_BYTES,
+    operand: NO_OPERAND,
+  };
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {

@@ -1,15 +1,28 @@
-/** Which fields of a message hold 64-bit numbers, and how proto-loader's strings for them become numbers and bigints. */
+/**
+ * What proto-loader does otherwise than this program: 64-bit numbers are strings there, and zeros are written, where
+ * proto3 (and Go) omits them.
+ */
 
 export type LoaderObject = Record<string, unknown>;
 
 export interface MessagePlan {
+  /** Singular fields outside a oneof: zero is the same as absent. */
+  readonly plain: string[];
   readonly numbers: string[];
   readonly bigints: string[];
   readonly messages: { readonly name: string; readonly plan: MessagePlan }[];
 }
 
 /** Names of the 64-bit fields that need all their bits: ids of leases, clusters and members. */
-const bigintFieldNames = new Set(['ID', 'lease', 'cluster_id', 'member_id', 'memberID', 'targetID', 'leader']);
+const bigintFieldNames = new Set([
+  'ID',
+  'lease',
+  'cluster_id',
+  'member_id',
+  'memberID',
+  'targetID',
+  'leader',
+]);
 
 interface FieldDescriptor {
   readonly name: string;
@@ -17,26 +30,40 @@ interface FieldDescriptor {
   readonly typeName: string;
 }
 
-/** The plan of a message; `typeOf` gives the descriptor of a message by its full name. `plans` remembers. */
+/** What a plan is made from: a message's descriptor, and what proto-loader makes of no bytes. */
+export interface MessageFacts {
+  readonly descriptor: object;
+  readonly empty: object;
+}
+
+/** The plan of a message; `factsOf` knows it by its full name. `plans` remembers. */
 export function planOf(
   messageName: string,
-  typeOf: (name: string) => object,
+  factsOf: (name: string) => MessageFacts,
   plans: Map<string, MessagePlan>,
 ): MessagePlan {
   const known = plans.get(messageName);
   if (known !== undefined) return known;
-  const plan: MessagePlan = { numbers: [], bigints: [], messages: [] };
+  const { descriptor, empty } = factsOf(messageName);
+  const plan: MessagePlan = { plain: plainFields(empty), numbers: [], bigints: [], messages: [] };
   plans.set(messageName, plan);
-  const { field: fields } = typeOf(messageName) as { field: FieldDescriptor[] };
+  const { field: fields } = descriptor as { field: FieldDescriptor[] };
   for (const { name, type, typeName } of fields) {
     if (type === 'TYPE_INT64' || type === 'TYPE_UINT64') {
       (bigintFieldNames.has(name) ? plan.bigints : plan.numbers).push(name);
     } else if (type === 'TYPE_MESSAGE') {
       const nestedName = resolve(typeName, messageName);
-      plan.messages.push({ name, plan: planOf(nestedName, typeOf, plans) });
+      plan.messages.push({ name, plan: planOf(nestedName, factsOf, plans) });
     }
   }
   return plan;
+}
+
+/** Members of a oneof are not in an empty message, absent messages are null, repeated fields are arrays. */
+function plainFields(empty: object): string[] {
+  return Object.entries(empty)
+    .filter(([, value]) => value !== null && (Buffer.isBuffer(value) || !Array.isArray(value)))
+    .map(([name]) => name);
 }
 
 /** A type's full name: descriptors give it with a leading dot, or relative to the package. */
@@ -56,9 +83,15 @@ export function toDomain(message: LoaderObject, plan: MessagePlan): LoaderObject
   return message;
 }
 
-/** A copy in which numbers and bigints are the strings that proto-loader takes. */
+function isZero(value: unknown): boolean {
+  if (value instanceof Uint8Array) return value.length === 0;
+  return value === 0 || value === 0n || value === '' || value === false;
+}
+
+/** A copy in which numbers and bigints are the strings that proto-loader takes, without zeros. */
 export function toLoader(message: LoaderObject, plan: MessagePlan): LoaderObject {
   const copy = { ...message };
+  for (const name of plan.plain) if (isZero(copy[name])) copy[name] = undefined;
   for (const name of plan.numbers) mapField(copy, name, String);
   for (const name of plan.bigints) mapField(copy, name, String);
   for (const { name, plan: nested } of plan.messages) {
