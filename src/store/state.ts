@@ -1,0 +1,173 @@
+import type { Bytes, Random } from '../base/index.ts';
+import { KeyIndex, NONE, Segments } from '../index/index.ts';
+import type { KeyId, VersionId } from '../index/index.ts';
+import { EntryKind } from '../log/index.ts';
+import type { Commit, CommitListener, Liveness, LogTarget, Record, VersionKind } from '../log/index.ts';
+import { lease } from '../wire/index.ts';
+import { Alarms } from './alarms.ts';
+import { LeaseTable } from './leases.ts';
+import type { Lease } from './leases.ts';
+import { Pending } from './pending.ts';
+
+/** Who must know what a commit changed. All are called while it is applied, before any waiter is told. */
+export interface StateListener {
+  committed(revision: number): void;
+  compacted(revision: number): void;
+  leaseGranted(lease: Lease): void;
+  leaseRevoked(lease: Lease): void;
+  deposed(): void;
+}
+
+/**
+ * The replicated state: what a replay of the log yields, and beyond it the versions that are proposed and not committed.
+ *
+ * 1. Only puts and deletes are in it before they are committed, in the index above `revision`; readers read at or below
+ *    it.
+ * 2. Every other record is applied when it is committed, before anybody learns of the commit.
+ * 3. Applying an entry twice changes nothing.
+ */
+export class State implements LogTarget, CommitListener, Liveness {
+  readonly segments = new Segments();
+  readonly index: KeyIndex;
+  readonly leases = new LeaseTable();
+  readonly alarms = new Alarms();
+  readonly pending = new Pending();
+  /** Set once the store serves. */
+  listener: StateListener | undefined;
+
+  /** Committed. */
+  revision = 1;
+  /** Committed. */
+  sequence = 0;
+  /** The last compaction; -1 before the first, as etcd's `compactMainRev`, so that one to 0 is accepted once. */
+  compactedExact = -1;
+  clusterId = 0n;
+  epoch = 0;
+
+  constructor(options: { random: Random; historyBytesInMemoryMax: number }) {
+    this.index = new KeyIndex(this.segments, options);
+  }
+
+  /** The last compaction; 0 before the first. */
+  get compacted(): number {
+    return Math.max(0, this.compactedExact);
+  }
+  get neededBytes(): number {
+    return this.index.liveBytes + this.index.historyBytes;
+  }
+
+  cleanedAt(revision: number, _sequence: number): void {
+    this.#compact(revision);
+  }
+
+  version(
+    kind: VersionKind,
+    segment: number,
+    bodyOffset: number,
+    bodyLength: number,
+    revision: number,
+    sub: number,
+  ): void {
+    const isPut = kind === EntryKind.put;
+    const added = this.index.add(segment, bodyOffset, bodyLength, revision, sub, !isPut);
+    if (added === NONE) return;
+    const key = this.index.keyOf(added);
+    if (isPut) this.leases.attach(key, lease(this.segments.bytes(segment), bodyOffset, bodyLength));
+    else this.leases.detach(key);
+  }
+
+  record(record: Record, sequence: number): void {
+    switch (record.kind) {
+      case 'grant': {
+        const granted = this.leases.granted(record.id, record.ttl, sequence);
+        this.listener?.leaseGranted(granted);
+        return;
+      }
+      case 'revoke': {
+        const revoked = this.leases.revoked(record.id);
+        if (revoked !== undefined) this.listener?.leaseRevoked(revoked);
+        return;
+      }
+      case 'compact':
+        this.#compact(record.revision);
+        return;
+      case 'alarm':
+        this.alarms.set(record.member, record.alarm, record.active);
+        return;
+      case 'epoch':
+        this.epoch = Math.max(this.epoch, record.epoch);
+        return;
+      case 'cluster':
+        this.clusterId = record.clusterId;
+        return;
+    }
+  }
+
+  applied(sequence: number, revision: number): void {
+    this.sequence = sequence;
+    this.revision = revision;
+  }
+
+  committed(commit: Commit): void {
+    const isNewRevision = commit.revision !== this.revision;
+    this.applied(commit.sequence, commit.revision);
+    for (const { record, sequence } of commit.records) {
+      this.record(record, sequence);
+      this.pending.settled(record);
+    }
+    if (isNewRevision || commit.records.length > 0) this.listener?.committed(commit.revision);
+  }
+
+  deposed(): void {
+    this.index.popAbove(this.revision, (version) => this.#takeBack(version));
+    this.pending.clear();
+    this.listener?.deposed();
+  }
+
+  putIsLive(key: Bytes, revision: number, sub: number): boolean {
+    const compacted = this.compacted;
+    if (revision > compacted) return true;
+    const id = this.index.find(key);
+    const newest = id === NONE ? NONE : this.index.at(id, compacted);
+    if (newest === NONE) return false;
+    const newestRevision = this.index.revision(newest);
+    return revision > newestRevision || (revision === newestRevision && sub >= this.index.sub(newest));
+  }
+
+  grantIsLive(id: bigint, sequence: number): boolean {
+    return this.leases.get(id)?.sequence === sequence;
+  }
+
+  alarmIsLive(member: bigint, alarm: number): boolean {
+    return this.alarms.has(member, alarm);
+  }
+
+  /** The lease of a version that is in memory; 0n for a tombstone. */
+  leaseOf(version: VersionId): bigint {
+    if (this.index.isTombstone(version)) return 0n;
+    const bytes = this.segments.bytes(this.index.segment(version));
+    return lease(bytes, this.index.offset(version), this.index.length(version));
+  }
+
+  /** The newest version of a key that is not deleted, proposed ones included; NONE otherwise. */
+  live(key: Bytes): VersionId {
+    const id: KeyId = this.index.find(key);
+    if (id === NONE) return NONE;
+    const newest = this.index.newest(id);
+    return this.index.isTombstone(newest) ? NONE : newest;
+  }
+
+  #compact(revision: number): void {
+    if (revision <= this.compactedExact) return;
+    this.compactedExact = revision;
+    this.index.compactTo(revision);
+    this.listener?.compacted(revision);
+  }
+
+  /** What is attached follows the version below the one that goes. */
+  #takeBack(version: VersionId): void {
+    const key = this.index.keyOf(version);
+    const below = this.index.previous(version);
+    this.leases.attach(key, below === NONE ? 0n : this.leaseOf(below));
+  }
+}
