@@ -1,5 +1,8 @@
 import type { Bytes } from '../base/index.ts';
 
+/** A range with longer bounds is not remembered. */
+const NAME_BYTES_MAX = 4096;
+
 /**
  * Remembers what the count of the next page of a pinned list will be: the count of this page less the keys returned.
  * Without it each page would be counted by walking all that follows it.
@@ -18,6 +21,7 @@ export class CountMemory {
 
   /** The oldest one goes when there are too many. */
   set(revision: number, from: Bytes, to: Bytes | undefined, count: number): void {
+    if (from.length + (to?.length ?? 0) > NAME_BYTES_MAX) return;
     const key = name(revision, from, to);
     this.#counts.delete(key);
     this.#counts.set(key, count);
