@@ -10,7 +10,9 @@ const FETCHES_MAX = 32;
 export interface Fetched {
   /** Never rejects. */
   readonly ready: Promise<void>;
-  /** In the order of the versions, once ready. */
+  /** The versions, in order. More may have lost their place in memory meanwhile. */
+  readonly ids: readonly VersionId[];
+  /** Their bodies, once ready. */
   found: Bytes[];
   failed: StoreErrorCode | undefined;
 }
@@ -24,11 +26,15 @@ export function fetchBodies(
   needed: (id: VersionId) => boolean,
 ): Fetched {
   const reads: Promise<Bytes | 'compacted'>[] = [];
+  const wanted: VersionId[] = [];
   for (let i = from; i < to && reads.length < FETCHES_MAX; i++) {
     const id = ids[i]!;
-    if (needed(id)) reads.push(parts.history.body(parts.index.revision(id), parts.index.sub(id)));
+    if (!needed(id)) continue;
+    wanted.push(id);
+    reads.push(parts.history.body(parts.index.revision(id), parts.index.sub(id)));
   }
   const fetched: Fetched = {
+    ids: wanted,
     found: [],
     failed: undefined,
     ready: Promise.all(reads).then(

@@ -110,9 +110,8 @@ function* collect(
       const bodies = fetchBodies(parts, ids, at, count, (id) => collector.needsBody(id));
       yield bodies.ready;
       if (bodies.failed !== undefined) return bodies.failed;
-      for (const body of bodies.found) {
-        if (collector.full) break;
-        collector.takeBody(body);
+      for (let i = 0; i < bodies.found.length && !collector.full && ids[at] === bodies.ids[i]; i++) {
+        collector.takeBody(bodies.found[i]!);
         at = collector.take(ids, at + 1, count);
       }
     }
