@@ -112,7 +112,11 @@ module.exports = {
       name: 'no-orphans',
       comment: 'A file that imports nothing and that nothing imports is dead.',
       severity: 'error',
-      from: { orphan: true, path: '^(src|test|bench|scripts)/', pathNot: ['/main\\.ts$', tests, '\\.d\\.ts$', '\\.mjs$'] },
+      from: {
+        orphan: true,
+        path: '^(src|test|bench|scripts)/',
+        pathNot: ['/main\\.ts$', tests, '\\.d\\.ts$', '\\.mjs$'],
+      },
       to: {},
     },
     {
@@ -135,7 +139,10 @@ module.exports = {
     exclude: { path: '^dist' },
     tsConfig: { fileName: join(__dirname, 'tsconfig.json') },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node', 'default'],
+    },
     skipAnalysisNotInRules: true,
   },
 };

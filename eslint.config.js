@@ -9,9 +9,13 @@ import tseslint from 'typescript-eslint';
 
 const tests = ['**/*.test.ts', 'test/**/*.ts'];
 /** Run unchanged in the simulator, so that time, chance and I/O reach them only as constructor arguments. */
-const coreRooms = ['base', 'wire', 'index', 'log', 'store', 'watch', 'cluster'].map((room) => `src/${room}/**/*.ts`);
+const coreRooms = ['base', 'wire', 'index', 'log', 'store', 'watch', 'cluster'].map(
+  (room) => `src/${room}/**/*.ts`,
+);
 /** Positional parameters cost nothing at run time; an options object per call does. */
-const hotRooms = ['base', 'wire', 'index', 'log', 'store', 'watch', 'transport'].map((room) => `src/${room}/**/*.ts`);
+const hotRooms = ['base', 'wire', 'index', 'log', 'store', 'watch', 'transport'].map(
+  (room) => `src/${room}/**/*.ts`,
+);
 
 const injected = {
   clock: 'The core rooms read no clock: take a Clock (src/base/clock.ts) as constructor argument.',
@@ -21,7 +25,10 @@ const injected = {
 };
 const coreGlobals = [
   ['clock', ['Date', 'performance']],
-  ['scheduler', ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate']],
+  [
+    'scheduler',
+    ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'],
+  ],
   ['random', ['crypto']],
   ['surroundings', ['process', 'fetch', 'WebSocket', 'BroadcastChannel', 'MessageChannel', 'EventTarget']],
 ].flatMap(([need, names]) => names.map((name) => ({ name, message: injected[need] })));
@@ -29,17 +36,20 @@ const coreGlobals = [
 const processEnv = {
   object: 'process',
   property: 'env',
-  message: 'Only src/config reads the environment: add a row to its schema and take the setting as an argument.',
+  message:
+    'Only src/config reads the environment: add a row to its schema and take the setting as an argument.',
 };
 const coreProperties = [
   processEnv,
   { object: 'Math', property: 'random', message: injected.random },
   { object: 'AbortSignal', property: 'timeout', message: injected.scheduler },
-  ...['setTimeout', 'setInterval', 'setImmediate', 'Date', 'performance', 'process', 'crypto'].map((property) => ({
-    object: 'globalThis',
-    property,
-    message: injected.surroundings,
-  })),
+  ...['setTimeout', 'setInterval', 'setImmediate', 'Date', 'performance', 'process', 'crypto'].map(
+    (property) => ({
+      object: 'globalThis',
+      property,
+      message: injected.surroundings,
+    }),
+  ),
 ];
 /** Built-in modules that only compute. */
 const pureBuiltins = ['node:buffer', 'node:zlib'];
@@ -66,7 +76,18 @@ const noDefaultExport = {
 };
 
 export default defineConfig(
-  { ignores: ['dist/', 'dist.*/', 'coverage/', 'docs/api/', 'node_modules/', '**/*.mjs', '**/*.cjs', '**/*.js'] },
+  {
+    ignores: [
+      'dist/',
+      'dist.*/',
+      'coverage/',
+      'docs/api/',
+      'node_modules/',
+      '**/*.mjs',
+      '**/*.cjs',
+      '**/*.js',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
@@ -79,9 +100,15 @@ export default defineConfig(
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       eqeqeq: 'error',
       'max-lines': ['error', 600],
       'max-lines-per-function': ['error', 70],

@@ -8,7 +8,6 @@ export interface Counts {
 }
 
 const line = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
-// eslint-disable-next-line no-control-regex -- terminal colours begin with the escape character
 const colours = /\u001b\[[0-9;]*m/g;
 
 /** The closing line of a suite. */

@@ -125,10 +125,16 @@ export async function findTool(name: ToolName, options: ToolOptions = {}): Promi
   const path = join(directoryOf(recipe), name);
   if (await isExecutable(path)) return { kind: 'found', path };
   if (options.build === false) {
-    return { kind: 'missing', reason: `${name} ${recipe.version} is not built: npm run tools -- ${recipe.words[0]}` };
+    return {
+      kind: 'missing',
+      reason: `${name} ${recipe.version} is not built: npm run tools -- ${recipe.words[0]}`,
+    };
   }
   if ((await goVersion()) === undefined) {
-    return { kind: 'missing', reason: `${name} ${recipe.version} is not built, and Go is not installed to build it` };
+    return {
+      kind: 'missing',
+      reason: `${name} ${recipe.version} is not built, and Go is not installed to build it`,
+    };
   }
   await build(recipe);
   return { kind: 'found', path };
@@ -217,7 +223,9 @@ async function goModule(recipe: Recipe, scratch: string): Promise<string> {
 
 /** Modules that the given module's own go.mod replaces by a directory inside itself. */
 async function replacedModules(module: string, scratch: string): Promise<string[]> {
-  const downloaded = JSON.parse(await run('go', ['mod', 'download', '-json', module], scratch)) as { GoMod: string };
+  const downloaded = JSON.parse(await run('go', ['mod', 'download', '-json', module], scratch)) as {
+    GoMod: string;
+  };
   const text = await run('go', ['mod', 'edit', '-json', downloaded.GoMod], scratch);
   const { Replace } = JSON.parse(text) as { Replace: { Old: { Path: string }; New: { Path: string } }[] };
   return Replace.filter((one) => one.New.Path.startsWith('./')).map((one) => one.Old.Path);
@@ -280,7 +288,8 @@ async function main(words: readonly string[]): Promise<void> {
   if ((await goVersion()) === undefined) throw new Error('Go is not installed: the tools cannot be built');
   for (const recipe of chosen) {
     await build(recipe);
-    for (const name of Object.keys(recipe.programs)) process.stdout.write(`${join(directoryOf(recipe), name)}\n`);
+    for (const name of Object.keys(recipe.programs))
+      process.stdout.write(`${join(directoryOf(recipe), name)}\n`);
   }
 }
 

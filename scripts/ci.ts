@@ -1,0 +1,182 @@
+/**
+ * Runs `npm run ok` and then every suite in its short form, one after the other, each within its time, and ends with
+ * the sum of all their closing lines. `.ci/run` is the way in; `.ci/run NAME...` runs only the suites named.
+ *
+ * A suite is listed here with the file it needs, so that one which is not written yet is not run. A suite whose tool
+ * is missing prints `SKIPPED name: reason` by itself and counts it as skipped.
+ */
+
+import { spawn, spawnSync, type SpawnSyncOptions } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { addCounts, formatCounts, parseCounts, type Counts } from './counts.ts';
+import { endGroup } from './end-group.ts';
+
+/** One step of the run. */
+export interface Suite {
+  name: string;
+  /** Arguments of npm. */
+  npm: readonly string[];
+  minutesMax: number;
+  /** The file without which there is nothing to run. */
+  entry?: string;
+  /** A preparation (building tools): it has no tests to count, and its failure only makes suites skip. */
+  preparation?: boolean;
+}
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Together with the whole run's limit these keep one suite that hangs from hiding the others. */
+const suites: readonly Suite[] = [
+  { name: 'ok', npm: ['run', 'ok'], minutesMax: 15 },
+  {
+    name: 'tools for test:etcd',
+    npm: ['run', 'tools', '--', 'etcd'],
+    minutesMax: 8,
+    entry: 'test/etcd/main.ts',
+    preparation: true,
+  },
+  {
+    name: 'test:etcd',
+    npm: ['run', 'test:etcd', '--', '--short'],
+    minutesMax: 8,
+    entry: 'test/etcd/main.ts',
+  },
+  {
+    name: 'test:crash',
+    npm: ['run', 'test:crash', '--', '--short'],
+    minutesMax: 8,
+    entry: 'test/crash/main.ts',
+  },
+  {
+    name: 'simulate --plant',
+    npm: ['run', 'simulate', '--', '--plant', 'all', '--short'],
+    minutesMax: 8,
+    entry: 'test/simulation/main.ts',
+  },
+  {
+    name: 'tools for test:kubernetes',
+    npm: ['run', 'tools', '--', 'kube'],
+    minutesMax: 20,
+    entry: 'test/kubernetes/main.ts',
+    preparation: true,
+  },
+  {
+    name: 'test:kubernetes',
+    npm: ['run', 'test:kubernetes', '--', '--short'],
+    minutesMax: 10,
+    entry: 'test/kubernetes/main.ts',
+  },
+];
+
+const minutesMax = 58;
+const outputBytesKept = 64 * 1024;
+
+/** How a command ended, and the last of what it printed. */
+interface Ended {
+  status: number | undefined;
+  timedOut: boolean;
+  tail: string;
+}
+
+/**
+ * What a suite counts. One that fails without counting a failure (it crashed, hung, or never reached its closing line)
+ * is one failure, and so is one that ends well but counts nothing at all: it proved nothing.
+ */
+export function judge(suite: Pick<Suite, 'preparation'>, ended: Ended): Counts {
+  if (suite.preparation === true) return { passed: 0, failed: 0, skipped: 0 };
+  const counts = parseCounts(ended.tail) ?? { passed: 0, failed: 0, skipped: 0 };
+  const nothing = counts.passed + counts.failed + counts.skipped === 0;
+  if (counts.failed === 0 && (ended.status !== 0 || nothing)) return { ...counts, failed: 1 };
+  return counts;
+}
+
+/** Runs one command within its time; past it the command's whole process group is ended. */
+async function runWithin(npmArguments: readonly string[], timeoutMs: number): Promise<Ended> {
+  return await new Promise((resolve, reject) => {
+    const child = spawn('npm', npmArguments, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    let tail = '';
+    let timedOut = false;
+    for (const [from, to] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ] as const) {
+      from.on('data', (chunk: Buffer) => {
+        to.write(chunk);
+        tail = (tail + chunk.toString('utf8')).slice(-outputBytesKept);
+      });
+    }
+    const timer = setTimeout(() => {
+      timedOut = true;
+      endGroup(child);
+    }, timeoutMs);
+    child.on('error', reject);
+    child.on('close', (status) => {
+      clearTimeout(timer);
+      resolve({ status: status ?? undefined, timedOut, tail });
+    });
+  });
+}
+
+/** Installs what the suites use and a bare Debian lacks. Failing is no failure: the suites skip what they cannot run. */
+function installDebianTools(): void {
+  const missing = ['strace'].filter((name) => spawnSync(name, ['--version']).error !== undefined);
+  const mayInstall = process.getuid?.() === 0 && existsSync('/etc/debian_version');
+  if (missing.length === 0 || !mayInstall || process.env['CI'] === undefined) return;
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const options: SpawnSyncOptions = { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 180_000 };
+  const updated = spawnSync('apt-get', ['update', '-q'], options);
+  const installed = spawnSync(
+    'apt-get',
+    ['install', '-q', '-y', '--no-install-recommends', ...missing],
+    options,
+  );
+  if (installed.status === 0) return;
+  say(
+    `apt-get could not install ${missing.join(', ')} (its update ended with ${updated.status ?? 'a signal'})`,
+  );
+}
+
+function say(text: string): void {
+  process.stdout.write(`ci: ${text}\n`);
+}
+
+/** Those that can run here, or those that were named. */
+export function chosen(names: readonly string[], exists: (path: string) => boolean): readonly Suite[] {
+  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name));
+  if (unknown.length > 0) throw new Error(`Unknown suite ${unknown.join(', ')}`);
+  const written = suites.filter(({ entry }) => entry === undefined || exists(entry));
+  return names.length === 0 ? written : written.filter(({ name }) => names.includes(name));
+}
+
+async function main(names: readonly string[]): Promise<number> {
+  const start = performance.now();
+  const deadline = start + minutesMax * 60_000;
+  installDebianTools();
+  const results: Counts[] = [];
+  const table: string[] = [];
+  for (const suite of chosen(names, (path) => existsSync(join(root, path)))) {
+    say(`${suite.name} (at most ${suite.minutesMax} min)`);
+    const suiteStart = performance.now();
+    const timeoutMs = Math.min(suite.minutesMax * 60_000, Math.max(deadline - suiteStart, 0));
+    const ended = await runWithin(suite.npm, timeoutMs);
+    const counts = judge(suite, ended);
+    const seconds = ((performance.now() - suiteStart) / 1000).toFixed(1);
+    const verdict =
+      suite.preparation === true ? `exit ${ended.status ?? 'by a signal'}` : formatCounts(counts);
+    table.push(`${suite.name}: ${verdict} in ${seconds} s${ended.timedOut ? ', stopped: out of time' : ''}`);
+    results.push(counts);
+  }
+  for (const row of table) say(row);
+  say(`all in ${((performance.now() - start) / 60_000).toFixed(1)} min`);
+  const total = addCounts(results);
+  process.stdout.write(`${formatCounts(total)}\n`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main(process.argv.slice(2));
