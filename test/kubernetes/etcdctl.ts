@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run, start } from '../support/process.ts';
+import { readFileSync } from 'node:fs';
+
+/** Real etcdctl against Engram: what an operator types. */
+export class Etcdctl {
+  readonly #binary: string;
+  readonly #endpoint: string;
+
+  constructor(binary: string, endpoint: string) {
+    this.#binary = binary;
+    this.#endpoint = endpoint;
+  }
+
+  async ok(args: readonly string[], input = ''): Promise<string> {
+    const { code, stdout, stderr } = await this.#run(args, input);
+    assert.equal(code, 0, `etcdctl ${args.join(' ')}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
+  async fails(args: readonly string[]): Promise<string> {
+    const { code, stderr } = await this.#run(args, '');
+    assert.notEqual(code, 0, `etcdctl ${args.join(' ')} should fail`);
+    return stderr;
+  }
+
+  #run(args: readonly string[], input: string): ReturnType<typeof run> {
+    return run(this.#binary, ['--endpoints', this.#endpoint, ...args], { input, timeoutMs: 120_000 });
+  }
+
+  async keys(): Promise<void> {
+    assert.equal(await this.ok(['put', 'ctl/a', '1']), 'OK\n');
+    assert.equal(await this.ok(['put', 'ctl/b', '2', '--prev-kv']), 'OK\n');
+    assert.equal(await this.ok(['get', 'ctl/', '--prefix']), 'ctl/a\n1\nctl/b\n2\n');
+    assert.equal(
+      await this.ok(['get', 'ctl/', '--prefix', '--keys-only', '--order', 'DESCEND', '--sort-by', 'KEY']),
+      'ctl/b\n\nctl/a\n\n',
+    );
+    assert.equal(await this.ok(['del', 'ctl/b', '--prev-kv']), '1\nctl/b\n2\n');
+    const txn = 'value("ctl/a") = "1"\n\nput ctl/t yes\n\nput ctl/t no\n\n';
+    assert.match(await this.ok(['txn'], txn), /^SUCCESS/);
+    assert.equal(await this.ok(['get', 'ctl/t', '--print-value-only']), 'yes\n');
+  }
+
+  async watches(logFile: string): Promise<void> {
+    const watching = start(
+      this.#binary,
+      ['--endpoints', this.#endpoint, 'watch', 'ctl/w', '--prefix', '--rev=1'],
+      logFile,
+    );
+    await sleep(300);
+    await this.ok(['put', 'ctl/w1', 'x']);
+    await this.ok(['del', 'ctl/w1']);
+    await sleep(300);
+    await watching.stop();
+    assert.equal(readFileSync(logFile, 'utf8'), 'PUT\nctl/w1\nx\nDELETE\nctl/w1\n\n');
+  }
+
+  async leases(): Promise<void> {
+    const granted = await this.ok(['lease', 'grant', '60']);
+    const id = /lease ([0-9a-f]+) granted/.exec(granted)?.[1] ?? '';
+    await this.ok(['put', 'ctl/l', 'v', `--lease=${id}`]);
+    assert.match(await this.ok(['lease', 'timetolive', id, '--keys']), /ctl\/l/);
+    assert.match(await this.ok(['lease', 'list']), new RegExp(id));
+    assert.match(await this.ok(['lease', 'keep-alive', '--once', id]), /keepalived with TTL\(60\)/);
+    await this.ok(['lease', 'revoke', id]);
+    assert.equal(await this.ok(['get', 'ctl/l']), '');
+  }
+
+  async maintenance(): Promise<void> {
+    const status = JSON.parse(await this.ok(['endpoint', 'status', '-w', 'json'])) as Status[];
+    const { revision } = status[0]!.Status.header;
+    assert.equal(status[0]!.Status.version, '3.7.3');
+    await this.ok(['compaction', String(revision), '--physical']);
+    assert.match(await this.fails(['compaction', String(revision)]), /required revision has been compacted/);
+    assert.match(
+      await this.fails(['get', 'ctl/a', `--rev=${revision - 1}`]),
+      /required revision has been compacted/,
+    );
+    await this.ok(['endpoint', 'health']);
+    await this.ok(['endpoint', 'hashkv']);
+    await this.ok(['defrag']);
+    assert.equal(await this.ok(['alarm', 'list']), '');
+    assert.equal(await this.ok(['alarm', 'disarm']), '');
+    await this.ok(['member', 'list']);
+  }
+
+  async performance(): Promise<void> {
+    assert.match(await this.ok(['check', 'perf', '--load=s']), /PASS: Throughput/);
+  }
+}
+
+interface Status {
+  readonly Status: { readonly version: string; readonly header: { readonly revision: number } };
+}

@@ -1,0 +1,27 @@
+/** Error lines of kube-apiserver that say nothing about its store. Each has its reason; any other one fails the suite. */
+export const ALLOWED_ERRORS: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
+  {
+    pattern:
+      /connection refused|transport: Error while dialing|use of closed network connection|connection reset by peer/,
+    reason: 'Engram is killed and restarted while the API server runs, on purpose',
+  },
+  {
+    pattern: /error reading from server: EOF|code = Unavailable/,
+    reason: 'calls under way when Engram is killed end as broken connections',
+  },
+  {
+    pattern:
+      /timeout or abort while handling|http: Handler timeout|context canceled|context deadline exceeded/,
+    reason: 'requests under way while Engram is away, or while the API server shuts down',
+  },
+  {
+    pattern: /Failed to remove old endpoints from kubernetes service|rpc error: code = Canceled/,
+    reason: 'the API server shuts down on purpose',
+  },
+];
+
+/** The lines of klog at level E or F that no entry explains. */
+export function unexplainedErrors(log: string): string[] {
+  const errors = log.split('\n').filter((line) => /^[EF]\d{4} /.test(line));
+  return errors.filter((line) => !ALLOWED_ERRORS.some(({ pattern }) => pattern.test(line)));
+}

@@ -1,0 +1,105 @@
+/**
+ * A real, unmodified kube-apiserver and kubectl 1.37.0, and etcdctl, on Engram. `npm run test:kubernetes -- [--short]`;
+ * the short form has 1,000 objects instead of 5,000.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { findTool } from '../../scripts/tools.ts';
+import { run } from '../support/process.ts';
+import { print, suite } from '../support/suite.ts';
+import * as checks from './checks.ts';
+import { ControlPlane } from './control-plane.ts';
+import { Etcdctl } from './etcdctl.ts';
+import { unexplainedErrors } from './log-allow-list.ts';
+import { watchAcross } from './watches.ts';
+
+const { values } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
+const kubernetes = suite('test:kubernetes');
+const tools = await Promise.all(
+  (['kube-apiserver', 'kubectl', 'etcdctl'] as const).map((name) => findTool(name)),
+);
+const missing = tools.find((tool) => tool.kind === 'missing');
+
+if (missing?.kind === 'missing') kubernetes.skip('kube-apiserver on Engram', missing.reason);
+else await runAll(tools.map((tool) => (tool.kind === 'found' ? tool.path : '')));
+kubernetes.finish();
+
+async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise<void> {
+  const plane = await ControlPlane.create(apiserver!);
+  const { check } = kubernetes;
+  plane.startEngram();
+  plane.startApiserver();
+  try {
+    const api = await plane.ready();
+    await check('create, update, patch, delete and conflicts of built-in resources', () =>
+      checks.builtInResources(api),
+    );
+    await check('the same of custom resources', () => checks.customResources(api));
+    await check('promise 4: pages of a list are pinned at one revision', () => checks.pinnedPages(api));
+    await check('coordination leases', () => checks.coordinationLeases(api));
+    await check('events vanish after their TTL, not before', () => checks.eventsVanish(api));
+    await check('many objects and delete-collection', () =>
+      checks.manyObjects(api, values.short ? 1_000 : 5_000),
+    );
+    await check('kubectl: apply, get, delete', () => useKubectl(plane, kubectl!));
+    await check('consistent reads are served from the cache', () => checks.consistentReadsFromCache(api));
+    await check('promise 5: a watch across a restart of the API server', () => acrossApiserver(plane));
+    await check('promises 1 and 5: a watch across a kill -9 of Engram', () => acrossEngram(plane));
+    const ctl = new Etcdctl(etcdctl!, plane.endpoint);
+    await check('etcdctl put, get, del, txn', () => ctl.keys());
+    await check('etcdctl watch', () => ctl.watches(join(plane.directory, 'watch.log')));
+    await check('etcdctl lease', () => ctl.leases());
+    await check('etcdctl compaction, status, health, hashkv, defrag, alarm, member', () => ctl.maintenance());
+    await check('etcdctl check perf', () => ctl.performance());
+    await check('no error in the log of kube-apiserver but the allowed ones', () => {
+      assert.deepEqual(unexplainedErrors(readFileSync(plane.apiLog, 'utf8')), []);
+      return Promise.resolve();
+    });
+  } catch (error) {
+    await check('kube-apiserver becomes ready', () => Promise.reject(error as Error));
+  } finally {
+    await plane.stop();
+    print(`logs are in ${plane.directory}`);
+  }
+}
+
+async function acrossApiserver(plane: ControlPlane): Promise<void> {
+  await watchAcross(await plane.ready(), 'restart', async () => {
+    await plane.stopApiserver();
+    plane.startApiserver();
+    await plane.ready();
+  });
+}
+
+async function acrossEngram(plane: ControlPlane): Promise<void> {
+  await watchAcross(await plane.ready(), 'killed', async () => {
+    await plane.killEngram();
+    plane.startEngram();
+  });
+}
+
+async function useKubectl(plane: ControlPlane, kubectl: string): Promise<void> {
+  const flags = [
+    '--server',
+    plane.apiUrl,
+    '--certificate-authority',
+    plane.certificate,
+    '--token',
+    plane.token,
+  ];
+  const use = async (args: readonly string[], input = '') => {
+    const { code, stdout, stderr } = await run(kubectl, [...flags, ...args], { input });
+    assert.equal(code, 0, `kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  const manifest = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kubectl}\ndata: {a: "1"}\n';
+  assert.match(await use(['apply', '-f', '-'], manifest), /configmap\/kubectl created/);
+  assert.match(
+    await use(['apply', '-f', '-'], manifest.replace('"1"', '"2"')),
+    /configmap\/kubectl configured/,
+  );
+  assert.equal(await use(['get', 'configmap', 'kubectl', '-o', 'jsonpath={.data.a}']), '2');
+  assert.match(await use(['delete', 'configmap', 'kubectl']), /deleted/);
+}
