@@ -21,7 +21,12 @@ type Node = Leaf | Branch;
 export interface FrozenTree {
   get(key: Bytes): Bytes | undefined;
   /** Runs of neighbouring entries, in order; `reverse` from the last to the first. The arrays must not be changed. */
-  runs(range: { gte: Bytes; lt: Bytes; reverse: boolean }): Generator<Run>;
+  runs(range: RunsRange): Generator<Run>;
+}
+export interface RunsRange {
+  readonly gte: Bytes;
+  readonly lt: Bytes;
+  readonly reverse: boolean;
 }
 /** The entries from index `from` on and below `to`; read from the end when the walk is in reverse. */
 export interface Run {
@@ -51,7 +56,7 @@ export class CowTree {
   freeze(): FrozenTree {
     const root = this.#root;
     this.#owner++;
-    return { get: (key) => find(root, key), runs: ({ gte, lt, reverse }) => walk(root, gte, lt, reverse) };
+    return { get: (key) => find(root, key), runs: (range) => walk(root, range) };
   }
 
   /** Keeps references to both; returns the value that was replaced. */
@@ -113,7 +118,8 @@ export class CowTree {
         keys: child.keys.splice(half),
         children: child.children.splice(half),
       };
-      insertAt(branch.keys, i, child.keys.pop()!);
+      insertAt(branch.keys, i, child.keys[half - 1]!);
+      child.keys.length = half - 1;
       insertAt(branch.children, i + 1, upper);
       return;
     }
@@ -174,17 +180,17 @@ function childIndex(branch: Branch, key: Bytes): number {
   return separator !== undefined && compareBytes(separator, key) === 0 ? i + 1 : i;
 }
 
-function* walk(node: Node, gte: Bytes, lt: Bytes, reverse: boolean): Generator<Run> {
+function* walk(node: Node, range: RunsRange): Generator<Run> {
   if (!('children' in node)) {
-    const from = lowerBound(node.keys, gte);
-    const to = lowerBound(node.keys, lt);
+    const from = lowerBound(node.keys, range.gte);
+    const to = lowerBound(node.keys, range.lt);
     if (from < to) yield { keys: node.keys, values: node.values, from, to };
     return;
   }
-  const first = childIndex(node, gte);
-  const last = childIndex(node, lt);
-  if (!reverse) for (let i = first; i <= last; i++) yield* walk(node.children[i]!, gte, lt, reverse);
-  else for (let i = last; i >= first; i--) yield* walk(node.children[i]!, gte, lt, reverse);
+  const first = childIndex(node, range.gte);
+  const last = childIndex(node, range.lt);
+  if (!range.reverse) for (let i = first; i <= last; i++) yield* walk(node.children[i]!, range);
+  else for (let i = last; i >= first; i--) yield* walk(node.children[i]!, range);
 }
 
 /** `splice` for one item, without the arrays that it makes. */
