@@ -11,6 +11,7 @@ export { HistoryReader } from './history.ts';
 export { LogKeys } from './keys.ts';
 export type { LogLimits } from './limits.ts';
 export { LOG_LIMITS } from './limits.ts';
+export type { StoredChunk } from './log-map.ts';
 export { LogMap } from './log-map.ts';
 export type { EntryKindName, Record, RecordKind, VersionKind } from './records.ts';
 export { EntryKind } from './records.ts';
@@ -25,5 +26,6 @@ export type {
   Outcome,
   Waiter,
 } from './target.ts';
-export type { Doubt, LogWriterOptions, TakeOver } from './writer.ts';
+export type { Doubt } from './settler.ts';
+export type { LogWriterOptions, TakeOver } from './writer.ts';
 export { LogWriter } from './writer.ts';

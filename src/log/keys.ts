@@ -25,3 +25,13 @@ export class LogKeys {
     return { gte: this.slot(sequence), lt: this.head };
   }
 }
+
+/** The sequence of a slot's key. */
+export function sequenceOfSlot(key: Bytes): number {
+  let sequence = 0;
+  for (let i = key.length - SLOT_DIGITS; i < key.length; i++) {
+    const digit = key[i]!;
+    sequence = sequence * 16 + (digit <= 0x39 ? digit - 0x30 : digit - 0x57);
+  }
+  return sequence;
+}

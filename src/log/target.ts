@@ -37,6 +37,8 @@ export interface CommittedChunk {
   readonly segment: number;
   readonly offset: number;
   readonly length: number;
+  /** The chunk itself; stays valid also when the arena drops the segment. */
+  readonly bytes: Buffer;
 }
 
 /** The leader's own state, told of its own commits; the store implements it. */

@@ -1,23 +1,40 @@
-import type { Arena, Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import { assert } from '../base/index.ts';
+import type { Arena, Cancel, Clock, Logger, Random, Scheduler } from '../base/index.ts';
 import type { Engine, Write } from '../engine/index.ts';
+import { Appender, finishDraft } from './appender.ts';
+import type { Draft } from './appender.ts';
+import { CHUNK_HEADER_LENGTH } from './chunk.ts';
+import { LogError } from './errors.ts';
+import { NO_FAULTS, planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
+import { Group } from './group.ts';
+import { decodeHead, encodeHead } from './head.ts';
 import type { Head } from './head.ts';
 import type { LogKeys } from './keys.ts';
+import { LOG_LIMITS } from './limits.ts';
 import type { LogLimits } from './limits.ts';
 import type { LogMap } from './log-map.ts';
+import { EntryKind } from './records.ts';
 import type { Record, RecordKind } from './records.ts';
-import type { CommitListener, Waiter } from './target.ts';
+import { Settler } from './settler.ts';
+import type { Doubt, SettledCommit, Settlement } from './settler.ts';
+import type { Commit, CommitListener, CommittedChunk, Waiter } from './target.ts';
 
 export interface LogWriterOptions {
   readonly engine: Engine;
   readonly keys: LogKeys;
+  /** The chunks are built in it. Others may reserve in it too, at the price of a chunk that ends early. */
   readonly arena: Arena;
+  /** The map that the replay has filled; the writer goes on with it. */
   readonly map: LogMap;
+  /** Of this right to append, from the leader lease: higher than any before. */
   readonly epoch: number;
+  /** The head as replayed, and its bytes: what the first commit depends on. */
   readonly head: Head;
   readonly headBytes: Uint8Array | undefined;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
+  /** Draws the cluster id of an empty log, and spreads retries. */
   readonly random: Random;
   readonly lease: { holds(): boolean };
   readonly listener: CommitListener;
@@ -28,31 +45,176 @@ export interface LogWriterOptions {
 
 /**
  * How a take-over ended. `leading`: the epoch has begun. `behind`: an older leader appended meanwhile; replay from the
- * sequence reached so far, and make a new writer. `deposed`: a higher epoch has begun.
+ * sequence reached so far, and make a new writer. `deposed`: a higher epoch has begun, or the log was closed.
  */
 export type TakeOver = 'leading' | 'behind' | 'deposed';
 
-/** An uncertain commit is being sent again. */
-export interface Doubt {
-  readonly sinceMs: number;
-  readonly cause: Error;
-}
+/**
+ * `new` -> start -> `leading` -> stop -> `stopping` -> `over`; and `over` from anywhere, once the epoch has been lost.
+ */
+type WriterState = 'new' | 'leading' | 'stopping' | 'over';
 
-export declare class LogWriter {
-  constructor(options: LogWriterOptions);
+/** Waiters are looked through so often for those who have waited too long. */
+const TICK_MS = 250;
+/** The most that an entry takes on top of its key and value: its header, and the fields of a key-value. */
+const ENTRY_OVERHEAD_BYTES_MAX = 96;
+
+const NOBODY: Waiter = { settled: () => undefined };
+
+/**
+ * One epoch's right to append. Group commit, settling of doubt, answers in order.
+ *
+ * 1. One commit is under way at a time. It replaces the head, on condition that its bytes are as this writer left them.
+ * 2. A group is one commit. It ends only where a proposal ends, so a revision never spans two commits.
+ * 3. Alone, a proposal is sent at the end of the turn it was sealed in; else with all that came during the commit before.
+ * 4. Waiters are told in the order in which they came; the listener is told of a commit before any waiter of it.
+ * 5. Who has written nothing is told only while the lease holds. Who has, also without: what is in the log is in it.
+ */
+export class LogWriter {
   readonly epoch: number;
-  get head(): Head;
-  /** True from the end of a take-over until the epoch is over or `stop` was called. Only then may anything be appended. */
-  get leading(): boolean;
-  get proposedRevision(): number;
-  get proposedBytes(): number;
-  get doubt(): Doubt | undefined;
-  segment: number;
-  bodyOffset: number;
-  bodyLength: number;
-  start(): Promise<TakeOver>;
-  fits(bytes: number, entries?: number): boolean;
-  separate(): void;
+  readonly #options: LogWriterOptions;
+  readonly #limits: LogLimits;
+  readonly #faults: LogFaults;
+  readonly #settler: Settler;
+  readonly #appender: Appender;
+  #state: WriterState = 'new';
+  #head: Head;
+  #headBytes: Uint8Array | undefined;
+  #proposedRevision: number;
+  #proposedBytes = 0;
+  #open = new Group();
+  /** Closed groups that wait for the commit under way. */
+  #closed: Group[] = [];
+  #flying: Group | undefined;
+  /** Committed; those who wait for them are being told, or wait for the lease. */
+  #ready: Group[] = [];
+  #cleaning: { readonly writes: readonly Write[]; readonly done: (committed: boolean) => void } | undefined;
+  #groupsPassed = 0;
+  #isBusy = false;
+  #isStarting = false;
+  #isReleasing = false;
+  #isReleaseDue = false;
+  readonly #pendingByKind = new Uint32Array(16);
+  #tick = 0;
+  #cancelTick: Cancel | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(options: LogWriterOptions) {
+    this.#options = options;
+    const limits = { ...LOG_LIMITS, ...options.limits };
+    const { commitBytesMax } = options.engine.capabilities;
+    this.#limits = { ...limits, groupBytesMax: Math.min(limits.groupBytesMax, commitBytesMax / 8) };
+    this.#faults = options.faults ?? NO_FAULTS;
+    this.epoch = options.epoch;
+    this.#head = options.head;
+    this.#headBytes = options.headBytes;
+    this.#proposedRevision = options.head.revision;
+    this.#appender = new Appender(options.arena);
+    this.#settler = new Settler({ ...options, limits: this.#limits, faults: this.#faults });
+  }
+
+  /** The head as this writer last left it. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  /** From the end of a take-over until the epoch is over or `stop` was called. Only then may anything be appended. */
+  get leading(): boolean {
+    return this.#state === 'leading';
+  }
+
+  /** The last revision that was proposed; the next write takes the one after. */
+  get proposedRevision(): number {
+    return this.#proposedRevision;
+  }
+
+  /** Bytes of entries that are not committed yet. The caller bounds them. */
+  get proposedBytes(): number {
+    return this.#proposedBytes;
+  }
+
+  /** Set while a commit that did not get through is being sent again. */
+  get doubt(): Doubt | undefined {
+    return this.#settler.doubt;
+  }
+
+  /** Where the body of the last `put` or `remove` lies. Valid until the next append. */
+  get segment(): number {
+    return this.#appender.segment;
+  }
+  get bodyOffset(): number {
+    return this.#appender.bodyOffset;
+  }
+  get bodyLength(): number {
+    return this.#appender.bodyLength;
+  }
+
+  // ---- Take-over and end
+
+  /** Commits the epoch entry, in an empty log behind the cluster entry. Call it once. */
+  async start(): Promise<TakeOver> {
+    assert(this.#state === 'new', 'a writer is started once');
+    if (this.#head.epoch >= this.epoch) return this.#failTakeOver('deposed');
+    if (this.#head.sequence === 0) this.#append({ kind: 'cluster', clusterId: this.#options.random.next63() });
+    this.#append({ kind: 'epoch', epoch: this.epoch });
+    this.#appender.sealed = true;
+    this.#open.wait(NOBODY, this.#tick, true);
+    this.#isBusy = true;
+    const outcome = await this.#commitGroup(this.#takeOpen());
+    this.#isBusy = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+    // `stop` and `depose` may have come meanwhile, and so may proposals.
+    if (this.#appender.bytes > 0) this.#startSoon();
+    if (outcome === 'committed') return this.#isIn('over') ? 'deposed' : 'leading';
+    if (outcome === 'lost' && !(await this.#isOutrun())) return this.#failTakeOver('behind');
+    return this.#failTakeOver('deposed');
+  }
+
+  /** Another has the lease, or a chunk of a higher epoch has come. What is under way is answered once it is settled. */
+  depose(): void {
+    this.#end(undefined);
+  }
+
+  /**
+   * Refuses new proposals, commits what there is, and tells its waiters. What is not settled after `requestTimeoutMs` is
+   * given up. Resolves when nothing is under way any more.
+   */
+  async stop(): Promise<void> {
+    if (this.#state === 'new') this.#state = 'over';
+    if (this.#state === 'leading') this.#state = 'stopping';
+    const cancel = this.#options.scheduler.after(this.#limits.requestTimeoutMs, () => this.#settler.stop());
+    while (this.#isBusy || this.#isStarting) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    cancel();
+    this.#settler.stop();
+    this.#end(undefined);
+    this.#cancelTick?.();
+  }
+
+  // ---- Proposing
+
+  /**
+   * Whether a proposal of `entries` entries, whose keys and values are `bytes` together, can be committed at all. To be
+   * asked before anything of it is appended, when it may be larger than the bound of a request.
+   */
+  fits(bytes: number, entries = 1): boolean {
+    const overhead = this.#limits.groupBytesMax * 2 + CHUNK_HEADER_LENGTH;
+    const most = this.#options.engine.capabilities.commitBytesMax - overhead;
+    return bytes + entries * ENTRY_OVERHEAD_BYTES_MAX <= most;
+  }
+
+  /**
+   * What was sealed so far is committed without waiting for the next proposal: to be called before one that is appended
+   * over several turns.
+   */
+  separate(): void {
+    assert(this.#appender.sealed, 'groups are separated between proposals');
+    if (this.#appender.bytes > 0) this.#closed.push(this.#takeOpen());
+  }
+
+  /**
+   * Appends a put. Evaluation has succeeded already: nothing here can be refused. Then `segment`, `bodyOffset` and
+   * `bodyLength` say where its key-value lies.
+   */
   put(
     revision: number,
     sub: number,
@@ -61,15 +223,296 @@ export declare class LogWriter {
     version: number,
     value: Uint8Array,
     lease: bigint,
-  ): void;
-  remove(revision: number, sub: number, key: Uint8Array): void;
-  record(record: Record): void;
-  seal(waiter: Waiter): void;
-  barrier(waiter: Waiter): void;
-  release(): void;
-  hasPending(kind: RecordKind): boolean;
-  pendingRecords(): Iterable<Record>;
-  commitCleaning(writes: readonly Write[]): Promise<boolean>;
-  depose(): void;
-  stop(): Promise<void>;
+  ): void {
+    const before = this.#appender.bytes;
+    this.#advance(revision);
+    this.#appender.put(revision, sub, key, createRevision, version, value, lease);
+    this.#proposedBytes += this.#appender.bytes - before;
+  }
+
+  /** Appends a deletion; then as after `put`. */
+  remove(revision: number, sub: number, key: Uint8Array): void {
+    const before = this.#appender.bytes;
+    this.#advance(revision);
+    this.#appender.remove(revision, sub, key);
+    this.#proposedBytes += this.#appender.bytes - before;
+  }
+
+  /** Appends an entry that changes state when it is committed, not before. */
+  record(record: Record): void {
+    assert(this.#state === 'leading', 'only a leader appends');
+    this.#append(record);
+  }
+
+  /** Ends the proposal. `waiter` is told when all of it, and all before it, is committed. */
+  seal(waiter: Waiter): void {
+    assert(!this.#appender.sealed, 'a proposal that is sealed has entries');
+    this.#appender.sealed = true;
+    this.#open.wait(waiter, this.#tick, true);
+    if (this.#cancelTick === undefined) this.#armTick();
+    if (this.#appender.bytes >= this.#limits.groupBytesMax) this.#closed.push(this.#takeOpen());
+    if (!this.#isBusy && !this.#isStarting) this.#startSoon();
+  }
+
+  /** `waiter` wrote nothing, but was judged on what is proposed: it is told when that is committed and the lease holds. */
+  barrier(waiter: Waiter): void {
+    if (this.#state === 'over' || planted(this.#faults, 'early-failed-compare')) {
+      const outcome = this.#state === 'over' ? 'leader-changed' : 'committed';
+      return queueMicrotask(() => waiter.settled(outcome));
+    }
+    if (this.#cancelTick === undefined) this.#armTick();
+    const group = this.#lastPending();
+    if (group !== undefined) return group.wait(waiter, this.#tick, false);
+    if (this.#ready.length === 0) this.#ready.push(new Group());
+    this.#ready.at(-1)?.wait(waiter, this.#tick, false);
+    if (this.#isReleaseDue) return;
+    this.#isReleaseDue = true;
+    queueMicrotask(() => {
+      this.#isReleaseDue = false;
+      this.release();
+    });
+  }
+
+  /** Whether an entry of this kind is proposed and not committed: it has not changed any state yet. */
+  hasPending(kind: RecordKind): boolean {
+    return this.#pendingByKind[EntryKind[kind]]! > 0;
+  }
+
+  /** The entries that are proposed and not committed, in order. */
+  *pendingRecords(): Iterable<Record> {
+    for (const group of [this.#flying, ...this.#closed, this.#open])
+      if (group !== undefined) for (const { record } of group.records) yield record;
+  }
+
+  // ---- For the lease and for the cleaner
+
+  /** Tells those whose commit is known and who waited for the lease. To be called when it has been renewed. */
+  release(): void {
+    if (this.#isReleasing) return;
+    this.#isReleasing = true;
+    while (this.#ready.length > 0 && this.#ready[0]!.acknowledge(this.#options.lease)) this.#ready.shift();
+    this.#isReleasing = false;
+  }
+
+  /**
+   * Replaces chunks, as one commit that appends nothing, when no client's group waits or enough of them have gone first.
+   * Resolves to whether it was committed; if not, the epoch is over. One at a time.
+   */
+  commitCleaning(writes: readonly Write[]): Promise<boolean> {
+    assert(this.#cleaning === undefined, 'one cleaning is committed at a time');
+    if (this.#state !== 'leading') return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#cleaning = { writes, done: resolve };
+      this.#groupsPassed = 0;
+      if (!this.#isBusy && !this.#isStarting) this.#startSoon();
+    });
+  }
+
+  // ---- Inside
+
+  #isIn(state: WriterState): boolean {
+    return this.#state === state;
+  }
+
+  #append(record: Record): void {
+    const before = this.#appender.bytes;
+    this.#appender.record(record);
+    this.#proposedBytes += this.#appender.bytes - before;
+    this.#open.records.push({ record, chunkIndex: this.#appender.chunkIndex });
+    this.#pendingByKind[EntryKind[record.kind]]! += 1;
+  }
+
+  #advance(revision: number): void {
+    assert(this.#state === 'leading', 'only a leader appends');
+    const ahead = revision - this.#proposedRevision;
+    assert(ahead === 1 || (ahead === 0 && !this.#appender.sealed), 'revisions are proposed densely');
+    this.#proposedRevision = revision;
+  }
+
+  /** The newest group that is not committed and has or will have entries. */
+  #lastPending(): Group | undefined {
+    return this.#appender.bytes > 0 ? this.#open : (this.#closed.at(-1) ?? this.#flying);
+  }
+
+  /** Closes the open group. */
+  #takeOpen(): Group {
+    const group = this.#open;
+    group.bytes = this.#appender.bytes;
+    group.drafts = this.#appender.cut();
+    this.#open = new Group();
+    return group;
+  }
+
+  #startSoon(): void {
+    this.#isStarting = true;
+    queueMicrotask(() => {
+      this.#isStarting = false;
+      void this.#pump();
+    });
+  }
+
+  /** Commits groups and cleanings, one at a time, until there is nothing to commit. A failure in here ends the process. */
+  async #pump(): Promise<void> {
+    assert(!this.#isBusy, 'one commit is under way at a time');
+    this.#isBusy = true;
+    while (this.#state !== 'over') {
+      const cleaning = this.#cleaning;
+      const mustClean = cleaning !== undefined && this.#groupsPassed >= this.#limits.cleaningPassedMax;
+      const group = mustClean ? undefined : this.#nextGroup();
+      if (group !== undefined) {
+        this.#groupsPassed++;
+        await this.#commitGroup(group);
+      } else if (cleaning !== undefined) {
+        this.#cleaning = undefined;
+        cleaning.done(await this.#commitCleaning(cleaning.writes));
+      } else break;
+    }
+    this.#isBusy = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #nextGroup(): Group | undefined {
+    const group = this.#closed.shift();
+    if (group !== undefined) return group;
+    return this.#appender.bytes > 0 && this.#appender.sealed ? this.#takeOpen() : undefined;
+  }
+
+  async #commitGroup(group: Group): Promise<Settlement> {
+    const before = this.#head;
+    const chunks: CommittedChunk[] = [];
+    const writes: Write[] = [];
+    let revision = before.revision;
+    for (const draft of group.drafts) {
+      const sequence = before.sequence + chunks.length + 1;
+      const bytes = finishDraft(draft, this.epoch, sequence);
+      chunks.push({ sequence, segment: draft.segment, offset: draft.offset, length: draft.length, bytes });
+      writes.push({ key: this.#options.keys.slot(sequence), value: bytes });
+      revision = Math.max(revision, draft.revision);
+    }
+    const records = group.records.map(({ record, chunkIndex }) => ({
+      record,
+      sequence: before.sequence + chunkIndex + 1,
+    }));
+    let compacted = before.compacted;
+    for (const { record } of records)
+      if (record.kind === 'compact') compacted = Math.max(compacted, record.revision);
+    const sequence = before.sequence + chunks.length;
+    const next = { epoch: this.epoch, commit: this.#nextCommit(), sequence, revision, compacted };
+    const commit: Commit = { sequence, revision, records, chunks };
+    const isEarly = planted(this.#faults, 'publish-before-commit');
+    this.#flying = group;
+    if (isEarly) this.#options.listener.committed(commit);
+    const outcome = await this.#settle(writes, next);
+    this.#flying = undefined;
+    this.#forget(group);
+    if (outcome === 'committed' && !this.#isIn('over')) {
+      if (this.#state === 'new') this.#state = 'leading';
+      this.#map(group.drafts, before);
+      if (!isEarly) this.#options.listener.committed(commit);
+      this.#ready.push(group);
+      this.release();
+    } else if (this.#state !== 'new') this.#end({ group, outcome });
+    return outcome;
+  }
+
+  async #commitCleaning(writes: readonly Write[]): Promise<boolean> {
+    const outcome = await this.#settle(writes, { ...this.#head, commit: this.#nextCommit() });
+    if (outcome === 'committed') return !this.#isIn('over');
+    this.#end(undefined);
+    return false;
+  }
+
+  #nextCommit(): number {
+    return planted(this.#faults, 'head-without-counter') ? 0 : this.#head.commit + 1;
+  }
+
+  async #settle(writes: readonly Write[], next: Head): Promise<Settlement> {
+    const nextHeadBytes = encodeHead(next);
+    const { sequence } = this.#head;
+    const commit: SettledCommit = {
+      writes,
+      headBytes: this.#headBytes,
+      nextHeadBytes,
+      sequence,
+      nextSequence: next.sequence,
+    };
+    let outcome: Settlement;
+    try {
+      outcome = await this.#settler.settle(commit);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      this.#options.logger.error('Cannot settle a commit', { error, epoch: this.epoch });
+      return 'unknown';
+    }
+    if (outcome === 'committed') {
+      this.#head = next;
+      this.#headBytes = nextHeadBytes;
+    }
+    return outcome;
+  }
+
+  #map(drafts: readonly Draft[], before: Head): void {
+    let { sequence, revision } = before;
+    for (const { length, entries, removals, revision: last } of drafts) {
+      revision = Math.max(revision, last);
+      this.#options.map.append({ last: ++sequence, bytes: length, entries, removals }, revision);
+    }
+  }
+
+  /** The group is no longer pending. */
+  #forget(group: Group): void {
+    this.#proposedBytes -= group.bytes;
+    for (const { record } of group.records) this.#pendingByKind[EntryKind[record.kind]]! -= 1;
+  }
+
+  /** The epoch is over for this writer. `settled`: the group that was under way, and what became of it. */
+  #end(settled: { readonly group: Group; readonly outcome: Settlement } | undefined): void {
+    const wasOver = this.#state === 'over';
+    const isDone = this.#state === 'stopping' && settled === undefined && this.#proposedBytes === 0;
+    this.#state = 'over';
+    if (!wasOver && !isDone) this.#options.listener.deposed();
+    for (const group of this.#ready.splice(0)) group.tell('committed', 'leader-changed');
+    if (settled !== undefined) tellEnded(settled.group, settled.outcome);
+    if (wasOver) return;
+    for (const group of [...this.#closed.splice(0), this.#open]) {
+      this.#forget(group);
+      group.tell('leader-changed', 'leader-changed');
+    }
+    this.#appender.cut();
+    this.#appender.sealed = true;
+    this.#open = new Group();
+    this.#proposedBytes = this.#flying?.bytes ?? 0;
+    const cleaning = this.#cleaning;
+    this.#cleaning = undefined;
+    cleaning?.done(false);
+  }
+
+  #failTakeOver(outcome: 'behind' | 'deposed'): TakeOver {
+    this.#state = 'over';
+    return outcome;
+  }
+
+  /** Whether a higher epoch than this has begun. */
+  async #isOutrun(): Promise<boolean> {
+    await using snapshot = await this.#options.engine.snapshot();
+    const bytes = await snapshot.get(this.#options.keys.head);
+    return bytes !== undefined && decodeHead(bytes).epoch >= this.epoch;
+  }
+
+  #armTick(): void {
+    this.#cancelTick = this.#options.scheduler.after(TICK_MS, () => {
+      this.#cancelTick = undefined;
+      this.#tick++;
+      const since = this.#tick - Math.ceil(this.#limits.requestTimeoutMs / TICK_MS) - 1;
+      const pending = [this.#flying, ...this.#closed, this.#open];
+      for (const group of this.#ready) group.expire(since, 'committed');
+      for (const group of pending) group?.expire(since, 'timed-out');
+      if ([...this.#ready, ...pending].some((group) => group?.isWaitedFor)) this.#armTick();
+    });
+  }
+}
+
+function tellEnded(group: Group, outcome: Settlement): void {
+  if (outcome === 'unknown') group.tell('timed-out', 'timed-out');
+  else group.tell(outcome === 'lost' ? 'leader-changed' : 'committed', 'leader-changed');
 }

@@ -1,0 +1,168 @@
+import { assert } from '../base/index.ts';
+import type { Arena } from '../base/index.ts';
+import {
+  keyValueSize,
+  tombstoneSize,
+  writeKeyValue,
+  writeTombstone,
+} from '../wire/key-value.ts';
+import { CHUNK_HEADER_LENGTH, writeChunkHeader } from './chunk.ts';
+import { entryHeaderSize, writeEntryHeader } from './entry.ts';
+import { EntryKind, recordSize, writeRecord } from './records.ts';
+import type { Record } from './records.ts';
+
+/** A chunk whose entries are complete and whose header is not written yet. */
+export interface Draft {
+  readonly segment: number;
+  /** The whole segment. Held here, because its arena may forget it while the commit is under way. */
+  readonly buffer: Buffer;
+  readonly offset: number;
+  /** Header included. */
+  readonly length: number;
+  readonly entries: number;
+  readonly removals: number;
+  /** The highest revision among its entries, or 0. */
+  readonly revision: number;
+  readonly continues: boolean;
+}
+
+/**
+ * Builds chunks in place, inside the arena: room for the header first, then entries one behind the other, so that the
+ * bytes that are stored, kept in memory and sent are the same ones.
+ *
+ * 1. A chunk is one run of bytes in one segment. When the segment has no more room, or somebody else has taken the bytes
+ *    behind, the chunk ends and the next one begins.
+ * 2. A chunk that ends inside a proposal `continues`.
+ */
+export class Appender {
+  /** Where the body of the last entry lies. */
+  segment = 0;
+  bodyOffset = 0;
+  bodyLength = 0;
+  /** The last entry ends its proposal. */
+  sealed = true;
+  /** Bytes of the entries since the last `cut`, headers of chunks included. */
+  bytes = 0;
+  readonly #arena: Arena;
+  #drafts: Draft[] = [];
+  #buffer: Buffer | undefined;
+  #segment = 0;
+  #start = 0;
+  #end = 0;
+  #entries = 0;
+  #removals = 0;
+  #revision = 0;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  /** Which chunk since the last `cut` the last entry went to, from 0 on. */
+  get chunkIndex(): number {
+    return this.#drafts.length;
+  }
+
+  put(
+    revision: number,
+    sub: number,
+    key: Uint8Array,
+    createRevision: number,
+    version: number,
+    value: Uint8Array,
+    lease: bigint,
+  ): void {
+    const length = keyValueSize(key.length, createRevision, revision, version, value.length, lease);
+    const buffer = this.#entry(EntryKind.put, revision, sub, length);
+    writeKeyValue(buffer, this.bodyOffset, key, createRevision, revision, version, value, lease);
+  }
+
+  remove(revision: number, sub: number, key: Uint8Array): void {
+    const buffer = this.#entry(EntryKind.delete, revision, sub, tombstoneSize(key.length, revision));
+    writeTombstone(buffer, this.bodyOffset, key, revision);
+    this.#removals++;
+  }
+
+  record(record: Record): void {
+    const buffer = this.#entry(EntryKind[record.kind], 0, 0, recordSize(record));
+    writeRecord(buffer, record, this.bodyOffset);
+    if (record.kind === 'revoke' || (record.kind === 'alarm' && !record.active)) this.#removals++;
+  }
+
+  /** Ends the open chunk and hands over all chunks since the last cut. */
+  cut(): Draft[] {
+    this.#close();
+    const drafts = this.#drafts;
+    this.#drafts = [];
+    this.bytes = 0;
+    return drafts;
+  }
+
+  /** Reserves an entry and writes all of it but the body. */
+  #entry(kind: number, revision: number, sub: number, bodyLength: number): Buffer {
+    const headerLength = entryHeaderSize(0, revision, sub, bodyLength);
+    const buffer = this.#place(headerLength + bodyLength);
+    const at = this.#end - headerLength - bodyLength;
+    this.bodyOffset = writeEntryHeader(buffer, at, kind, 0, revision, sub, bodyLength);
+    this.bodyLength = bodyLength;
+    this.segment = this.#segment;
+    this.sealed = false;
+    this.#entries++;
+    if (revision > this.#revision) this.#revision = revision;
+    return buffer;
+  }
+
+  #place(length: number): Buffer {
+    const arena = this.#arena;
+    this.bytes += length;
+    if (this.#buffer !== undefined && arena.room() >= length) {
+      const place = arena.reserve(length);
+      if (place.offset === this.#end && place.segment === this.#segment) {
+        this.#end += length;
+        return this.#buffer;
+      }
+    }
+    this.#close();
+    const place = arena.reserve(CHUNK_HEADER_LENGTH + length);
+    this.bytes += CHUNK_HEADER_LENGTH;
+    this.#buffer = place.bytes;
+    this.#segment = place.segment;
+    this.#start = place.offset;
+    this.#end = place.offset + CHUNK_HEADER_LENGTH + length;
+    return place.bytes;
+  }
+
+  #close(): void {
+    if (this.#buffer === undefined) return;
+    this.#drafts.push({
+      segment: this.#segment,
+      buffer: this.#buffer,
+      offset: this.#start,
+      length: this.#end - this.#start,
+      entries: this.#entries,
+      removals: this.#removals,
+      revision: this.#revision,
+      continues: !this.sealed,
+    });
+    this.#buffer = undefined;
+    this.#entries = this.#removals = this.#revision = 0;
+  }
+}
+
+/** Writes the header of a fresh chunk, and returns its bytes as they are stored. */
+export function finishDraft(draft: Draft, epoch: number, sequence: number): Buffer {
+  assert(draft.entries > 0, 'a fresh chunk has entries');
+  const { buffer, offset, length } = draft;
+  const header = {
+    epoch,
+    first: sequence,
+    last: sequence,
+    continues: draft.continues,
+    swept: false,
+    cleanedRevision: 0,
+    cleanedSequence: 0,
+    entryCount: draft.entries,
+    entriesLength: length - CHUNK_HEADER_LENGTH,
+  };
+  writeChunkHeader(buffer, header, offset);
+  return buffer.subarray(offset, offset + length);
+}

@@ -1,0 +1,149 @@
+import type { Bytes, Clock, Random, Scheduler } from '../base/index.ts';
+import { equalBytes } from '../base/index.ts';
+import type { CommitResult, Condition, Engine, Write } from '../engine/index.ts';
+import { EngineError } from '../engine/index.ts';
+import { readChunk } from './chunk.ts';
+import { EntryColumns } from './entry.ts';
+import { planted } from './faults.ts';
+import type { LogFaults } from './faults.ts';
+import { sequenceOfSlot } from './keys.ts';
+import type { LogKeys } from './keys.ts';
+import type { LogLimits } from './limits.ts';
+import { EntryKind, readRecord } from './records.ts';
+
+/**
+ * What became of a commit. `landed`: it is in the log, and a higher epoch has begun behind it. `lost`: it never will be.
+ * `unknown`: given up, because the engine or the log was closed.
+ */
+export type Settlement = 'committed' | 'landed' | 'lost' | 'unknown';
+
+/** An uncertain commit is being sent again. */
+export interface Doubt {
+  /** By the clock. */
+  readonly sinceMs: number;
+  readonly cause: Error;
+}
+
+export interface SettlerOptions {
+  readonly engine: Engine;
+  readonly keys: LogKeys;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly limits: LogLimits;
+  readonly faults: LogFaults;
+}
+
+/** One commit, which replaces the head. */
+export interface SettledCommit {
+  readonly writes: readonly Write[];
+  /** The head as it was left; undefined: there is none. */
+  readonly headBytes: Bytes | undefined;
+  readonly nextHeadBytes: Bytes;
+  /** The last sequence of the log before. */
+  readonly sequence: number;
+  /** The last sequence of the log after. */
+  readonly nextSequence: number;
+}
+
+/** Sends commits, each until its outcome is known. An uncertain one is sent again, the same bytes on the same condition. */
+export class Settler {
+  doubt: Doubt | undefined;
+  readonly #options: SettlerOptions;
+  readonly #abort = new AbortController();
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Gives up what is in doubt: its outcome is `unknown`, or `lost` when nothing was ever sent. */
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  /** Throws LogError when the log of another epoch is damaged. */
+  async settle(commit: SettledCommit): Promise<Settlement> {
+    const { engine, keys, faults } = this.#options;
+    const { headBytes, nextHeadBytes } = commit;
+    const condition: Condition =
+      headBytes === undefined
+        ? { key: keys.head, is: 'absent' }
+        : { key: keys.head, is: 'equal', value: headBytes };
+    const conditions = planted(faults, 'no-head-condition') ? [] : [condition];
+    const batch = { conditions, writes: [...commit.writes, { key: keys.head, value: nextHeadBytes }] };
+    let mayHaveLanded = false;
+    for (let attempt = 0; ; attempt++) {
+      let cause: Error;
+      try {
+        const result: CommitResult = await engine.commit(batch, this.#abort.signal);
+        if (result.kind === 'uncertain') {
+          if (planted(faults, 'uncertain-is-failed')) return 'lost';
+          mayHaveLanded = true;
+          cause = result.cause;
+        } else {
+          const known = result.kind === 'committed' ? 'committed' : await this.#judge(commit);
+          if (known !== undefined) {
+            this.doubt = undefined;
+            return known;
+          }
+          cause = new Error('The commit conflicts with a head that is as it was left');
+        }
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        if (error.code === 'closed' || this.#abort.signal.aborted) return mayHaveLanded ? 'unknown' : 'lost';
+        // Nothing was written by this attempt, and nothing else than time can help: the proposals of the next groups
+        // were judged on this one, so it cannot be dropped alone.
+        cause = error;
+      }
+      this.doubt = { sinceMs: this.doubt?.sinceMs ?? this.#options.clock.nowMs(), cause };
+      await this.#delay(attempt);
+      if (this.#abort.signal.aborted) return mayHaveLanded ? 'unknown' : 'lost';
+    }
+  }
+
+  /** After a conflict. Undefined: the head is still as it was left, so the commit may be sent again. */
+  async #judge(commit: SettledCommit): Promise<Settlement | undefined> {
+    const { engine, keys, epoch } = this.#options;
+    await using snapshot = await engine.snapshot();
+    const found = await snapshot.get(keys.head);
+    if (found !== undefined && equalBytes(found, commit.nextHeadBytes)) return 'committed';
+    if (found === undefined ? commit.headBytes === undefined : isSame(found, commit.headBytes)) return undefined;
+    const columns = new EntryColumns();
+    for await (const entries of snapshot.scan(keys.slotsFrom(commit.sequence + 1))) {
+      for (const { key, value } of entries) {
+        const chunk = readChunk(value, sequenceOfSlot(key));
+        columns.parse(chunk);
+        for (let i = 0; i < columns.count; i++) {
+          if (columns.kinds[i] !== EntryKind.epoch) continue;
+          const at = columns.bodyOffsets[i]!;
+          const body = chunk.bytes.subarray(at, at + columns.bodyLengths[i]!);
+          const record = readRecord(EntryKind.epoch, body, chunk.position);
+          if (record.kind === 'epoch' && record.epoch > epoch)
+            return columns.sequences[i]! > commit.nextSequence ? 'landed' : 'lost';
+        }
+      }
+    }
+    return 'lost';
+  }
+
+  #delay(attempt: number): Promise<void> {
+    const { limits, random, scheduler } = this.#options;
+    const delayMs = Math.min(limits.retryDelayMsMax, limits.retryDelayMs * 2 ** Math.min(attempt, 30));
+    const { signal } = this.#abort;
+    return new Promise((resolve) => {
+      const finish = () => {
+        signal.removeEventListener('abort', finish);
+        cancel();
+        resolve();
+      };
+      const cancel = scheduler.after(delayMs * (0.5 + random.next() / 2), finish);
+      signal.addEventListener('abort', finish);
+      if (signal.aborted) finish();
+    });
+  }
+}
+
+function isSame(found: Bytes, bytes: Bytes | undefined): boolean {
+  return bytes !== undefined && equalBytes(found, bytes);
+}
