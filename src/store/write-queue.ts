@@ -71,7 +71,7 @@ export class WriteQueue {
   refusal(): StoreErrorCode | undefined {
     if (this.#closed !== undefined) return this.#closed;
     const writer = this.#writer();
-    if (!writer.leading) return 'NotLeader';
+    if (!writer.leading) return 'NoLeader';
     const doubt = writer.doubt;
     if (doubt !== undefined && this.#clock.nowMs() - doubt.sinceMs > this.#limits.doubtMsMax) {
       return isDiskFull(doubt.cause) ? 'NoSpace' : 'Timeout';
