@@ -1,15 +1,16 @@
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
+  setLogVerbosity,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type sendUnaryData,
-  type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { BidiCall, ServerStreamCall, UnaryCall } from './grpc-calls.ts';
 import type { GrpcDuplex, GrpcUnaryCall, GrpcWritable, Outgoing } from './grpc-calls.ts';
-import { answerInGosWords, answerUnknownMethods } from './grpc-texts.ts';
+import { answerInGosWords, answerUnknownMethods, refuseCalls } from './grpc-texts.ts';
 import { Listener } from './listener.ts';
 import type { GrpcServer, Method, Reply, Service, UnaryHandler } from './service.ts';
 import { GrpcCode, type GrpcStatus } from './status.ts';
@@ -20,6 +21,8 @@ export interface GrpcServerOptions {
   readonly receiveBytesMax: number;
   /** Calls open at once on one connection; a client must wait with more. */
   readonly streamsPerConnectionMax: number;
+  /** Looks at the headers of every call of a known method first; a status refuses it. A character is one byte. */
+  readonly refuse?: (header: (name: string) => string | undefined) => GrpcStatus | undefined;
   /** A handler threw, which is a bug. Its call has been answered with Internal. */
   readonly onFault: (error: unknown, path: string) => void;
 }
@@ -48,6 +51,8 @@ class GrpcJsServer implements GrpcServer {
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
 
   constructor(options: GrpcServerOptions) {
+    // It writes to the console what clients do wrong, such as headers that it does not like.
+    setLogVerbosity(logVerbosity.NONE);
     this.#server = new Server({
       'grpc.max_receive_message_length': options.receiveBytesMax,
       'grpc.max_send_message_length': -1,
@@ -63,6 +68,7 @@ class GrpcJsServer implements GrpcServer {
       }
     }
     answerUnknownMethods(this.#server, new Set(options.services.map((service) => service.name)));
+    if (options.refuse !== undefined) refuseCalls(this.#server, options.refuse);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
@@ -96,7 +102,7 @@ class GrpcJsServer implements GrpcServer {
   #register(path: string, method: Method, onFault: GrpcServerOptions['onFault']): void {
     const handler = grpcHandler(path, method, onFault);
     // grpc-js types serialisers as giving a Buffer; it uses what `Serialized` has and nothing else.
-    const serialize = serializeSlices as unknown as ServiceDefinition[string]['responseSerialize'];
+    const serialize = serializeSlices as unknown as (message: Outgoing) => Buffer;
     if (!this.#server.register(path, handler, serialize, identity, method.kind)) {
       throw new Error(`Method ${path} is registered twice`);
     }

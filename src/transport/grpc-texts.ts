@@ -1,3 +1,5 @@
+import type { EventEmitter } from 'node:events';
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { Server, ServerInterceptingCall, ServerInterceptor, StatusObject } from '@grpc/grpc-js';
 import { GrpcCode, type GrpcStatus } from './status.ts';
 
@@ -19,8 +21,8 @@ export const answerInGosWords: ServerInterceptor = (_method, call) => {
 };
 
 function sendStatusTranslated(this: BaseCall, status: PartialStatus): void {
-  const original = (Object.getPrototypeOf(this) as BaseCall).sendStatus;
-  original.call(this, status.code === GrpcCode.ok ? status : translate(status));
+  const original = Object.getPrototypeOf(this) as BaseCall;
+  original.sendStatus.call(this, (status.code as number) === GrpcCode.ok ? status : translate(status));
 }
 
 const tooLarge = /^Received message larger than max \((\d+) vs (\d+)\)$/;
@@ -63,6 +65,7 @@ export function unknownMethodStatus(path: string, services: ReadonlySet<string>)
 
 interface ServerInternals {
   _respondWithError(error: PartialStatus, stream: unknown, info?: unknown): void;
+  _streamHandler(interceptors: unknown, stream: EventEmitter, headers: IncomingHttpHeaders): void;
 }
 
 const notImplemented = 'The server does not implement the method ';
@@ -78,5 +81,28 @@ export function answerUnknownMethods(server: Server, services: ReadonlySet<strin
     }
     const status = unknownMethodStatus(error.details.slice(notImplemented.length), services);
     original({ ...error, code: status.code, details: encodeURI(status.message) }, stream, info);
+  };
+}
+
+type Refuse = (header: (name: string) => string | undefined) => GrpcStatus | undefined;
+
+/**
+ * Makes `server` look at the headers of each call before it becomes one. grpc-js itself drops header values that are not
+ * ASCII. To be called before the server's listeners or injectors exist, which keep the method that they find.
+ */
+export function refuseCalls(server: Server, refuse: Refuse): void {
+  const internals = server as unknown as ServerInternals;
+  const original = internals._streamHandler.bind(server);
+  internals._streamHandler = (interceptors, stream, headers) => {
+    const status = refuse((name) => {
+      const value = headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    });
+    if (status === undefined) {
+      original(interceptors, stream, headers);
+      return;
+    }
+    stream.once('error', () => undefined); // A broken stream has nobody left to tell.
+    internals._respondWithError({ code: status.code, details: encodeURI(status.message) }, stream);
   };
 }

@@ -1,0 +1,45 @@
+import { StoreError, storeError, type StoreErrorCode } from '../store/index.ts';
+import { GrpcCode, type GrpcStatus } from '../transport/index.ts';
+import { WireError } from '../wire/index.ts';
+
+/**
+ * The one file that maps errors to what a client sees. Texts are etcd's, byte for byte, because its clients compare them
+ * (etcd-v3.md A.3); those of undecodable requests are those of gRPC for Go.
+ */
+
+/** One status object per error: an error is an answer like any other. */
+const statuses = new WeakMap<StoreError, GrpcStatus>();
+
+export function statusOf(error: StoreError): GrpcStatus {
+  let status = statuses.get(error);
+  if (status === undefined) {
+    status = { code: error.grpcCode, message: error.message };
+    statuses.set(error, status);
+  }
+  return status;
+}
+
+export function statusOfCode(code: StoreErrorCode): GrpcStatus {
+  return statusOf(storeError(code));
+}
+
+const CANNOT_PARSE = 'proto: cannot parse invalid wire-format data';
+
+/**
+ * The answer to a request whose bytes could not be decoded. gRPC for Go says it differently for unary calls and for the
+ * messages of streams. Throws again what is not the client's fault.
+ */
+export function statusOfMalformed(error: unknown, kind: 'unary' | 'stream'): GrpcStatus {
+  if (!(error instanceof WireError)) throw error;
+  if (error.code === 'tooManyOperations') return statusOfCode('TooManyOps');
+  const said = kind === 'unary' ? 'error unmarshalling request' : 'failed to unmarshal the received message';
+  return { code: GrpcCode.internal, message: `grpc: ${said}: ${CANNOT_PARSE}` };
+}
+
+/** An answer of which etcd has no text, because etcd can do what is asked. */
+export function unsupported(message: string): GrpcStatus {
+  return { code: GrpcCode.unimplemented, message: `engram: ${message}` };
+}
+
+/** etcd's answer to an enumeration value that it does not know (`errors.ErrUnknownMethod`). */
+export const UNKNOWN_METHOD: GrpcStatus = { code: GrpcCode.unknown, message: 'etcdserver: unknown method' };

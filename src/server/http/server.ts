@@ -1,0 +1,71 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Logger } from '../../base/index.ts';
+import { Listener } from '../../transport/index.ts';
+import type { HttpRoute } from './routes.ts';
+
+/** A client that sends its head more slowly than this is cut off. */
+const headersTimeoutMs = 10_000;
+
+/** HTTP/1.1 for probes and scrapers. Serves GET only. */
+export class HttpServer {
+  readonly #listeners: Listener[] = [];
+  readonly #server;
+  readonly #route: HttpRoute;
+  readonly #logger: Logger;
+
+  constructor(route: HttpRoute, logger: Logger) {
+    this.#route = route;
+    this.#logger = logger;
+    this.#server = createServer({ headersTimeout: headersTimeoutMs }, (request, response) => {
+      void this.#serve(request, response);
+    });
+  }
+
+  /** Listens at an `http://host:port` URL. Gives the URL with the real port. */
+  async listen(url: string): Promise<{ url: string }> {
+    const listener = await Listener.open(url, (socket) => this.#server.emit('connection', socket));
+    this.#listeners.push(listener);
+    return { url: listener.url };
+  }
+
+  close(): void {
+    for (const listener of this.#listeners) listener.destroy();
+    this.#server.close();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    if (request.method !== 'GET') {
+      response.setHeader('Allow', 'GET');
+      send(response, { status: 405, contentType: 'text/plain; charset=utf-8', body: 'Method Not Allowed\n' });
+      return;
+    }
+    try {
+      const { path, query } = splitTarget(request.url ?? '/');
+      send(response, await this.#route(path, query));
+    } catch (error) {
+      this.#logger.error('an HTTP request failed', { path: request.url, error });
+      send(response, {
+        status: 500,
+        contentType: 'text/plain; charset=utf-8',
+        body: 'Internal Server Error\n',
+      });
+    }
+  }
+}
+
+/** Any string is a target here, so nothing that a client sends can make this throw. */
+function splitTarget(target: string): { path: string; query: URLSearchParams } {
+  const mark = target.indexOf('?');
+  if (mark < 0) return { path: target, query: new URLSearchParams() };
+  return { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+}
+
+function send(response: ServerResponse, answer: { status: number; contentType: string; body: string }): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(answer.status, {
+    'Content-Type': answer.contentType,
+    'Content-Length': Buffer.byteLength(answer.body),
+  });
+  response.end(answer.body);
+}

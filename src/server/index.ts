@@ -1,0 +1,12 @@
+/** etcd's services over store and watch: messages to calls, errors to statuses; health, readiness and metrics over HTTP. */
+
+export { ETCD_VERSION, STORAGE_VERSION, type ServerContext } from './context.ts';
+export type { MethodCounters } from './counters.ts';
+export { statusOf } from './errors.ts';
+export { Headers } from './headers.ts';
+export { HealthService } from './health.ts';
+export { healthChecks, type HealthChecks } from './http/checks.ts';
+export { httpRoutes, type HttpAnswer, type HttpRoute } from './http/routes.ts';
+export { HttpServer } from './http/server.ts';
+export { refuseByHeaders } from './refuse.ts';
+export { etcdServices } from './services.ts';

@@ -1,0 +1,102 @@
+import { EMPTY_BYTES } from '../base/index.ts';
+import type { OpResult, TxnResult } from '../store/index.ts';
+import type { Service } from '../transport/index.ts';
+import {
+  decodeCompactionRequest,
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  decodeTxnRequest,
+  encodeDeleteRangeResponse,
+  encodeHeaderOnlyResponse,
+  encodePutResponse,
+  encodeRangeResponse,
+  encodeTxnResponse,
+  type ResponseHeader,
+  type ResponseOp,
+  type TxnResponse,
+} from '../wire/index.ts';
+import type { ServerContext } from './context.ts';
+import { rangeStreamMethod } from './range-stream.ts';
+import { answer, hotUnary } from './unary.ts';
+
+/** `etcdserverpb.KV`. */
+export function kvService(context: ServerContext): Service {
+  const { store, headers } = context;
+  const range = hotUnary(decodeRangeRequest, (request, reply) =>
+    store.range(
+      request,
+      answer(reply, ({ revision, kvs, more, count }) =>
+        encodeRangeResponse({ header: headers.at(revision), kvs, more, count }),
+      ),
+    ),
+  );
+  const put = hotUnary(decodePutRequest, (request, reply, requestBytes) =>
+    store.put(
+      request,
+      requestBytes,
+      answer(reply, ({ revision, prevKv }) => encodePutResponse({ header: headers.at(revision), prevKv })),
+    ),
+  );
+  const deleteRange = hotUnary(decodeDeleteRangeRequest, (request, reply, requestBytes) =>
+    store.deleteRange(
+      request,
+      requestBytes,
+      answer(reply, ({ revision, deleted, prevKvs }) =>
+        encodeDeleteRangeResponse({ header: headers.at(revision), deleted, prevKvs }),
+      ),
+    ),
+  );
+  const txn = hotUnary(decodeTxnRequest, (request, reply, requestBytes) =>
+    store.txn(
+      request,
+      requestBytes,
+      answer(reply, (result) => encodeTxnResponse(txnResponse(result, headers.at(result.revision)))),
+    ),
+  );
+  const compact = hotUnary(decodeCompactionRequest, (request, reply) =>
+    store.compact(
+      request,
+      answer(reply, ({ revision }) => encodeHeaderOnlyResponse(headers.at(revision))),
+    ),
+  );
+  return {
+    name: 'etcdserverpb.KV',
+    methods: {
+      Range: range,
+      RangeStream: rangeStreamMethod(context),
+      Put: put,
+      DeleteRange: deleteRange,
+      Txn: txn,
+      Compact: compact,
+    },
+  };
+}
+
+function txnResponse(result: TxnResult, header: ResponseHeader): TxnResponse {
+  return { header, succeeded: result.succeeded, responses: result.responses.map(responseOp) };
+}
+
+/** Headers inside a transaction carry only the revision (etcd-v3.md B.1). */
+function innerHeader(revision: number): ResponseHeader {
+  return { identity: EMPTY_BYTES, revision, raftTerm: 0 };
+}
+
+function responseOp(op: OpResult): ResponseOp {
+  switch (op.kind) {
+    case 'range': {
+      const { revision, kvs, more, count } = op.result;
+      return { kind: 'range', response: { header: innerHeader(revision), kvs, more, count } };
+    }
+    case 'put': {
+      const { revision, prevKv } = op.result;
+      return { kind: 'put', response: { header: innerHeader(revision), prevKv } };
+    }
+    case 'deleteRange': {
+      const { revision, deleted, prevKvs } = op.result;
+      return { kind: 'deleteRange', response: { header: innerHeader(revision), deleted, prevKvs } };
+    }
+    case 'txn':
+      return { kind: 'txn', response: txnResponse(op.result, innerHeader(op.result.revision)) };
+  }
+}

@@ -1,0 +1,159 @@
+import { AlarmType, type Alarm, type AlarmResult } from '../store/index.ts';
+import type { Method, Service } from '../transport/index.ts';
+import { DowngradeAction } from '../wire/index.ts';
+import { ETCD_VERSION, STORAGE_VERSION, type ServerContext } from './context.ts';
+import { statusOfCode, UNKNOWN_METHOD, unsupported } from './errors.ts';
+import { answer, coldUnary } from './unary.ts';
+
+/** `etcdserverpb.Maintenance`. */
+export function maintenanceService(context: ServerContext): Service {
+  return {
+    name: 'etcdserverpb.Maintenance',
+    methods: {
+      Alarm: alarm(context),
+      Status: status(context),
+      Defragment: defragment(context),
+      Hash: hash(context),
+      HashKV: hashKv(context),
+      Snapshot: {
+        kind: 'serverStream',
+        handle: (_request, stream) => stream.end(unsupported('snapshots are not supported yet')),
+      },
+      MoveLeader: moveLeader(context),
+      Downgrade: downgrade(),
+    },
+  };
+}
+
+function alarm({ store, headers }: ServerContext): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.AlarmRequest', response: 'etcdserverpb.AlarmResponse' },
+    (request, reply, encode) =>
+      store.alarm(
+        { action: request.action, member: request.memberID, alarm: request.alarm },
+        answer(reply, ({ revision, alarms }: AlarmResult) =>
+          encode({
+            header: headers.message(revision),
+            alarms: alarms.map((each) => ({ memberID: each.member, alarm: each.alarm })),
+          }),
+        ),
+      ),
+  );
+}
+
+function status({ store, headers }: ServerContext): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.StatusRequest', response: 'etcdserverpb.StatusResponse' },
+    (_request, reply, encode) => {
+      const facts = store.status();
+      const response = encode({
+        header: headers.message(facts.revision),
+        version: ETCD_VERSION,
+        dbSize: facts.sizeBytes,
+        leader: headers.memberId,
+        raftIndex: facts.sequence,
+        raftTerm: facts.epoch,
+        raftAppliedIndex: facts.sequence,
+        errors: facts.alarms.map(alarmText),
+        dbSizeInUse: facts.inUseBytes,
+        isLearner: false,
+        storageVersion: STORAGE_VERSION,
+        dbSizeQuota: facts.quotaBytes,
+        downgradeInfo: { enabled: false, targetVersion: '' },
+      });
+      reply(undefined, response);
+    },
+  );
+}
+
+const ALARM_NAMES: Readonly<Record<number, string>> = {
+  [AlarmType.noSpace]: 'NOSPACE',
+  [AlarmType.corrupt]: 'CORRUPT',
+};
+
+/** protobuf's text form of an AlarmMember, which etcd puts into `errors`. */
+function alarmText(each: Alarm): string {
+  return `memberID:${each.member} alarm:${ALARM_NAMES[each.alarm] ?? each.alarm}`;
+}
+
+function defragment({ store, logger }: ServerContext): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.DefragmentRequest', response: 'etcdserverpb.DefragmentResponse' },
+    (_request, reply, encode) => {
+      logger.info('starting to defragment');
+      store.defragment().then(
+        () => {
+          logger.info('finished defragmenting');
+          reply(undefined, encode({}));
+        },
+        (cause: unknown) => {
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          logger.warn('cannot defragment', { reason });
+          reply({ code: 2, message: `engram: cannot defragment: ${reason}` });
+        },
+      );
+    },
+  );
+}
+
+function hash({ store, headers }: ServerContext): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.HashRequest', response: 'etcdserverpb.HashResponse' },
+    (_request, reply, encode) =>
+      store.hash(
+        answer(reply, (result) => encode({ header: headers.message(result.revision), hash: result.hash })),
+      ),
+  );
+}
+
+function hashKv({ store, headers }: ServerContext): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.HashKVRequest', response: 'etcdserverpb.HashKVResponse' },
+    (request, reply, encode) =>
+      store.hashKv(
+        request.revision,
+        answer(reply, (result) =>
+          encode({
+            header: headers.message(result.revision),
+            hash: result.hash,
+            compact_revision: result.compactRevision,
+            hash_revision: result.hashRevision,
+          }),
+        ),
+      ),
+  );
+}
+
+/** The only member leads already; moving the lead to it is done at once, as in etcd. The answer has no header. */
+function moveLeader({ headers }: ServerContext): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.MoveLeaderRequest', response: 'etcdserverpb.MoveLeaderResponse' },
+    (request, reply, encode) => {
+      if (request.targetID === headers.memberId) reply(undefined, encode({}));
+      else reply(statusOfCode('BadLeaderTransferee'));
+    },
+  );
+}
+
+const VERSION_PATTERN = /^\d+\.\d+(\.\d+)?$/;
+
+/** There is no older format to go back to, so no target version is a valid one. */
+function downgrade(): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.DowngradeRequest', response: 'etcdserverpb.DowngradeResponse' },
+    (request, reply) => {
+      switch (request.action) {
+        case DowngradeAction.validate:
+        case DowngradeAction.enable:
+          if (VERSION_PATTERN.test(request.version)) reply(statusOfCode('InvalidDowngradeTargetVersion'));
+          else reply(statusOfCode('WrongDowngradeVersionFormat'));
+          return;
+        case DowngradeAction.cancel:
+          reply(statusOfCode('NoInflightDowngrade'));
+          return;
+        default:
+          reply(UNKNOWN_METHOD);
+      }
+    },
+  );
+}

@@ -1,0 +1,88 @@
+import { ByteRuns } from '../base/index.ts';
+import type { RangeSink, RangeStream, StoreError } from '../store/index.ts';
+import type { Method, ServerStream } from '../transport/index.ts';
+import { decodeRangeRequest, encodeRangeStreamResponse, type RangeRequest } from '../wire/index.ts';
+import type { ServerContext } from './context.ts';
+import { statusOf, statusOfMalformed } from './errors.ts';
+import type { Headers } from './headers.ts';
+
+/** etcd 3.7's first chunk. Each following one doubles until it is about as large as a request may be. */
+const FIRST_CHUNK_KEYS = 10;
+
+/**
+ * `KV.RangeStream` (etcd-v3.md B.3): disjoint chunks in key order; header, `more` and `count` only in the last one, and
+ * only on success. Merged, the chunks are the answer to the same Range.
+ */
+export function rangeStreamMethod(context: ServerContext): Method {
+  return {
+    kind: 'serverStream',
+    handle(bytes, stream) {
+      let request: RangeRequest;
+      try {
+        request = decodeRangeRequest(bytes);
+      } catch (error) {
+        stream.end(statusOfMalformed(error, 'stream'));
+        return;
+      }
+      const chunks = new Chunks(stream, context.headers, context.requestBytesMax);
+      chunks.start((sink) => context.store.rangeStream(request, sink));
+    },
+  };
+}
+
+/** Cuts what the store finds into chunks whose size adapts, and passes the client's slowness on to the store. */
+class Chunks implements RangeSink {
+  readonly #stream: ServerStream;
+  readonly #headers: Headers;
+  readonly #chunkBytesMax: number;
+  #keysMax = FIRST_CHUNK_KEYS;
+  #chunk = new ByteRuns();
+  #isFull = false;
+
+  constructor(stream: ServerStream, headers: Headers, chunkBytesMax: number) {
+    this.#stream = stream;
+    this.#headers = headers;
+    this.#chunkBytesMax = chunkBytesMax;
+  }
+
+  start(open: (sink: RangeSink) => RangeStream): void {
+    const source = open(this);
+    this.#stream.onCancel(() => source.cancel());
+    this.#stream.onDrain(() => {
+      this.#isFull = false;
+      source.resume();
+    });
+  }
+
+  batch(kvs: ByteRuns): boolean {
+    for (let i = 0; i < kvs.count; i++) {
+      // The last chunk carries the header, so a full chunk is kept back until a further key shows that it is not the last.
+      if (this.#chunk.count >= this.#keysMax || this.#chunk.totalBytes >= this.#chunkBytesMax) this.#flush();
+      this.#chunk.push(kvs.buffer(i), kvs.offset(i), kvs.length(i));
+    }
+    return !this.#isFull;
+  }
+
+  end(error: StoreError | undefined, result: { revision: number; count: number; more: boolean }): void {
+    if (error !== undefined) {
+      this.#stream.end(statusOf(error));
+      return;
+    }
+    const { revision, count, more } = result;
+    this.#stream.send(
+      encodeRangeStreamResponse({ header: this.#headers.at(revision), kvs: this.#chunk, more, count }),
+    );
+    this.#stream.end();
+  }
+
+  #flush(): void {
+    const chunk = this.#chunk;
+    const ready = this.#stream.send(
+      encodeRangeStreamResponse({ header: undefined, kvs: chunk, more: false, count: 0 }),
+    );
+    this.#isFull ||= !ready;
+    if (chunk.totalBytes * 2 <= this.#chunkBytesMax) this.#keysMax *= 2;
+    else if (chunk.totalBytes >= this.#chunkBytesMax) this.#keysMax = Math.max(1, this.#keysMax >> 1);
+    this.#chunk = new ByteRuns();
+  }
+}
