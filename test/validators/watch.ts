@@ -1,0 +1,293 @@
+/**
+ * What etcd promises about watches (website, learning/api_guarantees), and three properties of single events that its
+ * robustness tests check: one function each, over decoded responses and the full history. Each returns the violations
+ * found, as sentences. They know nothing of the server, so that unit tests, the simulator and end-to-end tests share them.
+ *
+ * Keys and values are latin1 strings: they compare as bytes do.
+ */
+
+export interface WatchKeyValue {
+  key: string;
+  value: string;
+  createRevision: number;
+  modRevision: number;
+  version: number;
+  lease: bigint;
+}
+
+export interface WatchEvent {
+  type: 'put' | 'delete';
+  /** Of a delete only key and modRevision are set. */
+  kv: WatchKeyValue;
+  prevKv: WatchKeyValue | undefined;
+}
+
+export interface WatchResponse {
+  /** Of the header. */
+  revision: number;
+  watchId: number;
+  created: boolean;
+  canceled: boolean;
+  compactRevision: number;
+  cancelReason: string;
+  fragment: boolean;
+  events: WatchEvent[];
+}
+
+/** One change, in the order of (revision, sub-revision). `previous` is the key before it, undefined when absent. */
+export interface HistoryEvent {
+  type: 'put' | 'delete';
+  kv: WatchKeyValue;
+  previous: WatchKeyValue | undefined;
+}
+
+/** What a watcher asked for. */
+export interface WatchSpec {
+  key: string;
+  /** Exclusive; '' for a single key, '\0' for no end. */
+  rangeEnd: string;
+  /** The first revision that it wants: as asked for, or one above the header's of its `created` answer. */
+  startRevision: number;
+  prevKv: boolean;
+  noPut: boolean;
+  noDelete: boolean;
+}
+
+/** The responses that concern one watcher, after `created`, in the order received: its own, and progress for id -1. */
+export interface WatchRecord {
+  spec: WatchSpec;
+  responses: WatchResponse[];
+}
+
+export function isWanted(spec: WatchSpec, event: HistoryEvent | WatchEvent): boolean {
+  const { key, modRevision } = event.kv;
+  if (modRevision < spec.startRevision) return false;
+  if (spec.noPut && event.type === 'put') return false;
+  if (spec.noDelete && event.type === 'delete') return false;
+  if (spec.rangeEnd === '') return key === spec.key;
+  return key >= spec.key && (spec.rangeEnd === '\0' || key < spec.rangeEnd);
+}
+
+function eventsOf(record: WatchRecord): WatchEvent[] {
+  return record.responses.flatMap((response) => response.events);
+}
+
+function name(event: HistoryEvent | WatchEvent): string {
+  return `${event.type} of ${JSON.stringify(event.kv.key)} at ${event.kv.modRevision}`;
+}
+
+function isSame(a: WatchKeyValue, b: WatchKeyValue): boolean {
+  return (
+    a.key === b.key &&
+    a.value === b.value &&
+    a.createRevision === b.createRevision &&
+    a.modRevision === b.modRevision &&
+    a.version === b.version &&
+    a.lease === b.lease
+  );
+}
+
+/** A progress notification, as the Go client tells it. */
+export function isProgress(response: WatchResponse): boolean {
+  const { events, canceled, created, compactRevision, revision } = response;
+  return events.length === 0 && !canceled && !created && compactRevision === 0 && revision !== 0;
+}
+
+/** Ordered: events come in the order of revisions. */
+export function validateOrdered(record: WatchRecord): string[] {
+  const violations: string[] = [];
+  let last = 0;
+  for (const event of eventsOf(record)) {
+    if (event.kv.modRevision < last) violations.push(`not ordered: ${name(event)} after revision ${last}`);
+    last = event.kv.modRevision;
+  }
+  return violations;
+}
+
+/** Unique: no event comes twice. */
+export function validateUnique(record: WatchRecord): string[] {
+  const seen = new Set<string>();
+  const violations: string[] = [];
+  for (const event of eventsOf(record)) {
+    const id = `${event.kv.modRevision}:${event.kv.key}`;
+    if (seen.has(id)) violations.push(`not unique: ${name(event)}`);
+    seen.add(id);
+  }
+  return violations;
+}
+
+/** Reliable: between the first and the last event received, none is left out; and each one happened, as it is told. */
+export function validateReliable(record: WatchRecord, history: readonly HistoryEvent[]): string[] {
+  const received = eventsOf(record);
+  const first = received[0]?.kv.modRevision ?? Infinity;
+  const last = received.at(-1)?.kv.modRevision ?? 0;
+  const expected = history.filter(
+    (event) => isWanted(record.spec, event) && event.kv.modRevision >= first && event.kv.modRevision <= last,
+  );
+  const violations: string[] = [];
+  for (let i = 0; i < Math.max(received.length, expected.length); i++) {
+    const got = received[i];
+    const wanted = expected[i];
+    if (got !== undefined && wanted !== undefined && got.type === wanted.type && isSame(got.kv, wanted.kv))
+      continue;
+    violations.push(
+      `not reliable: expected ${wanted === undefined ? 'nothing' : name(wanted)}, got ${got === undefined ? 'nothing' : name(got)}`,
+    );
+    return violations;
+  }
+  return violations;
+}
+
+/** Atomic: the events of a revision come in one response. Fragments must have been put together before. */
+export function validateAtomic(record: WatchRecord): string[] {
+  const seen = new Set<number>();
+  const violations: string[] = [];
+  for (const response of record.responses) {
+    const revisions = new Set(response.events.map((event) => event.kv.modRevision));
+    for (const revision of revisions) {
+      if (seen.has(revision)) violations.push(`not atomic: revision ${revision} in two responses`);
+      seen.add(revision);
+    }
+  }
+  return violations;
+}
+
+/** Resumable: the first event received is the first that happened from the start revision on. */
+export function validateResumable(record: WatchRecord, history: readonly HistoryEvent[]): string[] {
+  const [received] = eventsOf(record);
+  if (received === undefined) return [];
+  const wanted = history.find((event) => isWanted(record.spec, event));
+  if (wanted?.kv.modRevision === received.kv.modRevision && wanted.kv.key === received.kv.key) return [];
+  return [
+    `not resumable: starts with ${name(received)} instead of ${wanted === undefined ? 'nothing' : name(wanted)}`,
+  ];
+}
+
+/**
+ * Bookmarkable: after a response whose header has revision R, no event of a revision <= R follows, and all of them have
+ * come. Holds for every response but compaction answers (whose header has revision 0), not for progress only.
+ */
+export function validateBookmarkable(record: WatchRecord, history: readonly HistoryEvent[]): string[] {
+  const violations: string[] = [];
+  const wanted = history.filter((event) => isWanted(record.spec, event));
+  let bookmark = 0;
+  let received = 0;
+  for (const response of record.responses) {
+    for (const event of response.events) {
+      if (event.kv.modRevision <= bookmark) {
+        violations.push(`not bookmarkable: ${name(event)} after a header revision of ${bookmark}`);
+      }
+      received++;
+    }
+    if (response.canceled) continue;
+    bookmark = Math.max(bookmark, response.revision);
+    const missing = wanted[received];
+    if (missing !== undefined && missing.kv.modRevision <= response.revision) {
+      violations.push(`not bookmarkable: header revision ${response.revision} before ${name(missing)}`);
+    }
+  }
+  return violations;
+}
+
+/** Only events come that were asked for. */
+export function validateFilter(record: WatchRecord): string[] {
+  return eventsOf(record)
+    .filter((event) => !isWanted(record.spec, event))
+    .map((event) => `not asked for: ${name(event)}`);
+}
+
+/**
+ * `prev_kv` is the key-value as it was before the event; absent when not asked for and on creates. It may be absent when
+ * the revision before the event's was compacted: `compacted` is the highest compaction so far.
+ */
+export function validatePrevKv(
+  record: WatchRecord,
+  history: readonly HistoryEvent[],
+  compacted: number,
+): string[] {
+  const previous = new Map(
+    history.map((event) => [`${event.kv.modRevision}:${event.kv.key}`, event.previous]),
+  );
+  const violations: string[] = [];
+  for (const event of eventsOf(record)) {
+    const expected = record.spec.prevKv ? previous.get(`${event.kv.modRevision}:${event.kv.key}`) : undefined;
+    const { prevKv } = event;
+    if (prevKv === undefined && (expected === undefined || event.kv.modRevision <= compacted)) continue;
+    if (prevKv !== undefined && expected !== undefined && isSame(prevKv, expected)) continue;
+    violations.push(
+      `wrong prev_kv: ${name(event)} has ${prevKv === undefined ? 'none' : prevKv.modRevision}`,
+    );
+  }
+  return violations;
+}
+
+/** A put event shows its key's creation (create revision = mod revision, version 1) exactly if it created it. */
+export function validateIsCreate(record: WatchRecord, history: readonly HistoryEvent[]): string[] {
+  const created = new Set(
+    history
+      .filter((event) => event.type === 'put' && event.previous === undefined)
+      .map((event) => `${event.kv.modRevision}:${event.kv.key}`),
+  );
+  return eventsOf(record)
+    .filter((event) => event.type === 'put')
+    .filter((event) => {
+      const { key, createRevision, modRevision, version } = event.kv;
+      const isCreate = createRevision === modRevision;
+      return isCreate !== created.has(`${modRevision}:${key}`) || isCreate !== (version === 1);
+    })
+    .map((event) => `wrong create revision: ${name(event)}`);
+}
+
+/** Everything wanted up to `revision` has come. Not a promise at any moment, but once a watcher has had time. */
+export function validateComplete(
+  record: WatchRecord,
+  history: readonly HistoryEvent[],
+  revision: number,
+): string[] {
+  const expected = history.filter(
+    (event) => isWanted(record.spec, event) && event.kv.modRevision <= revision,
+  );
+  const received = eventsOf(record).filter((event) => event.kv.modRevision <= revision).length;
+  return received >= expected.length ? [] : [`incomplete: ${received} of ${expected.length} events`];
+}
+
+/** All of the above that hold at any moment. */
+export function validateWatch(
+  record: WatchRecord,
+  history: readonly HistoryEvent[],
+  compacted: number,
+): string[] {
+  return [
+    ...validateOrdered(record),
+    ...validateUnique(record),
+    ...validateReliable(record, history),
+    ...validateAtomic(record),
+    ...validateResumable(record, history),
+    ...validateBookmarkable(record, history),
+    ...validateFilter(record),
+    ...validatePrevKv(record, history, compacted),
+    ...validateIsCreate(record, history),
+  ];
+}
+
+/**
+ * Puts fragmented responses of one stream together, as clients do. Throws when another response comes between the
+ * fragments of one. A last response whose other fragments have not come yet is left out.
+ */
+export function joinFragments(responses: readonly WatchResponse[]): WatchResponse[] {
+  const joined: WatchResponse[] = [];
+  let open: WatchResponse | undefined;
+  for (const response of responses) {
+    if (open === undefined) {
+      open = { ...response, events: [...response.events] };
+    } else {
+      const isPart = response.watchId === open.watchId && response.revision === open.revision;
+      if (!isPart || response.events.length === 0) throw new Error('a response between two fragments');
+      open.events.push(...response.events);
+    }
+    if (response.fragment) continue;
+    joined.push({ ...open, fragment: false });
+    open = undefined;
+  }
+  return joined;
+}
