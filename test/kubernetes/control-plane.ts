@@ -104,8 +104,9 @@ export class ControlPlane {
     return api;
   }
 
+  /** Not SIGTERM: with a watch open, the API server would take its 60 s of grace. */
   stopApiserver(): Promise<void> {
-    return this.#apiserver?.stop() ?? Promise.resolve();
+    return this.#apiserver?.stop('SIGKILL') ?? Promise.resolve();
   }
 
   killEngram(): Promise<void> {
@@ -113,7 +114,7 @@ export class ControlPlane {
   }
 
   async stop(): Promise<void> {
-    await this.#apiserver?.stop('SIGTERM');
+    await this.#apiserver?.stop('SIGKILL');
     await this.#engram?.stop('SIGTERM');
   }
 

@@ -46,10 +46,10 @@ export class Etcdctl {
   async watches(logFile: string): Promise<void> {
     const watching = start(
       this.#binary,
-      ['--endpoints', this.#endpoint, 'watch', 'ctl/w', '--prefix', '--rev=1'],
+      ['--endpoints', this.#endpoint, 'watch', 'ctl/w', '--prefix'],
       logFile,
     );
-    await sleep(300);
+    await sleep(1_000);
     await this.ok(['put', 'ctl/w1', 'x']);
     await this.ok(['del', 'ctl/w1']);
     await sleep(300);
