@@ -1,11 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { Arena } from '../base/index.ts';
-import {
-  keyValueSize,
-  tombstoneSize,
-  writeKeyValue,
-  writeTombstone,
-} from '../wire/key-value.ts';
+import { keyValueSize, tombstoneSize, writeKeyValue, writeTombstone } from '../wire/key-value.ts';
 import { CHUNK_HEADER_LENGTH, writeChunkHeader } from './chunk.ts';
 import { entryHeaderSize, writeEntryHeader } from './entry.ts';
 import { EntryKind, recordSize, writeRecord } from './records.ts';

@@ -8,7 +8,12 @@ import { ENTRY_KIND_MAX, EntryKind } from './records.ts';
  * An entry: `kind u8, flags u8 (0 in this format), varint sequence - the chunk's first, varint revision (0: takes none),
  * varint sub-revision, varint length, body`.
  */
-export function entryHeaderSize(sequenceOffset: number, revision: number, sub: number, bodyLength: number): number {
+export function entryHeaderSize(
+  sequenceOffset: number,
+  revision: number,
+  sub: number,
+  bodyLength: number,
+): number {
   return 2 + varintSize(sequenceOffset) + varintSize(revision) + varintSize(sub) + varintSize(bodyLength);
 }
 
@@ -58,7 +63,8 @@ export class EntryColumns {
       const start = this.#position;
       if (start + 6 > end) throw damaged(position, `entry ${i} is cut off`);
       const kind = bytes[start]!;
-      if (kind === 0 || kind > ENTRY_KIND_MAX) throw damaged(position, `entry ${i} is of the unknown kind ${kind}`);
+      if (kind === 0 || kind > ENTRY_KIND_MAX)
+        throw damaged(position, `entry ${i} is of the unknown kind ${kind}`);
       this.#position = start + 2;
       const at = first + this.#varint(bytes);
       if (at < sequence || at > last) throw damaged(position, `entry ${i} has sequence ${at}`);
@@ -67,7 +73,8 @@ export class EntryColumns {
       this.kinds[i] = kind;
       this.sequences[i] = at;
       const revision = this.#varint(bytes);
-      if (revision > 0 !== kind <= EntryKind.delete) throw damaged(position, `entry ${i} has revision ${revision}`);
+      if (revision > 0 !== kind <= EntryKind.delete)
+        throw damaged(position, `entry ${i} has revision ${revision}`);
       this.revisions[i] = revision;
       this.subs[i] = this.#varint(bytes);
       const length = this.#varint(bytes);

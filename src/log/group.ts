@@ -41,7 +41,8 @@ export class Group {
 
   /** Gives up on those who have waited since `tick` or longer. They are in order of age. */
   expire(tick: number, written: Outcome): void {
-    while (this.isWaitedFor && this.#marks[this.#told]! < (tick + 1) * 2) this.#tellNext(written, 'timed-out');
+    while (this.isWaitedFor && this.#marks[this.#told]! < (tick + 1) * 2)
+      this.#tellNext(written, 'timed-out');
   }
 
   #tellNext(written: Outcome, unwritten: Outcome): void {

@@ -37,6 +37,8 @@ interface Block {
 }
 
 const CACHE_BYTES_MAX = 8 * 1024 * 1024;
+/** What a parsed version takes beside its body. */
+const VERSION_BYTES = 128;
 
 /** Reads bodies that memory no longer holds back from the engine, checksums verified. */
 export class HistoryReader {
@@ -83,7 +85,8 @@ export class HistoryReader {
     await using snapshot = await engine.snapshot();
     for await (const entries of snapshot.scan(keys.slotsFrom(start))) {
       for (const { key, value } of entries) {
-        if (signal.aborted) throw new LogError('log-stopped', 'Cannot finish reading history: it was aborted');
+        if (signal.aborted)
+          throw new LogError('log-stopped', 'Cannot finish reading history: it was aborted');
         const chunk = readChunk(value, sequenceOfSlot(key));
         const versions = versionsOf(chunk);
         const { cleanedRevision } = chunk.header;
@@ -135,7 +138,7 @@ export class HistoryReader {
       }
     }
     if (last < end) throw damaged(`sequence ${last + 1}`, `the log ends before ${end}`);
-    const block = { versions, bytes, cleanedRevision, last };
+    const block = { versions, bytes: bytes + versions.length * VERSION_BYTES, cleanedRevision, last };
     // The row that is still being written is not worth keeping.
     if (isComplete) this.#keep(sequence, block);
     return block;

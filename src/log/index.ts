@@ -1,6 +1,9 @@
 /** The log: chunk format, head, group commit, settling, replay, cleaning, and the way back to old bodies. */
-export type { CleanerOptions } from './cleaner.ts';
-export { Cleaner } from './cleaner.ts';
+export type { Chunk, ChunkHeader } from './chunk.ts';
+export { readChunk } from './chunk.ts';
+export type { CleanerLimits, CleanerOptions } from './cleaner.ts';
+export { Cleaner, CLEANER_LIMITS } from './cleaner.ts';
+export { EntryColumns } from './entry.ts';
 export type { LogErrorCode } from './errors.ts';
 export { LogError } from './errors.ts';
 export type { LogFault, LogFaults } from './faults.ts';
@@ -8,13 +11,13 @@ export type { Head } from './head.ts';
 export { decodeHead, EMPTY_HEAD, encodeHead } from './head.ts';
 export type { HistoryBody, HistoryReaderOptions } from './history.ts';
 export { HistoryReader } from './history.ts';
-export { LogKeys } from './keys.ts';
+export { LogKeys, sequenceOfSlot } from './keys.ts';
 export type { LogLimits } from './limits.ts';
 export { LOG_LIMITS } from './limits.ts';
 export type { StoredChunk } from './log-map.ts';
 export { LogMap } from './log-map.ts';
 export type { EntryKindName, Record, RecordKind, VersionKind } from './records.ts';
-export { EntryKind } from './records.ts';
+export { EntryKind, readRecord } from './records.ts';
 export type { Replayed, ReplayOptions } from './replay.ts';
 export { replay } from './replay.ts';
 export type {

@@ -90,19 +90,25 @@ export class LogMap {
     this.#removals += chunk.removals;
   }
 
-  /** A chunk that cleaning has replaced. */
+  /**
+   * A chunk that cleaning has replaced. Sums stay above zero even where another leader has cleaned since the map was
+   * filled: they decide only what is worth reading.
+   */
   remove(chunk: StoredChunk): void {
     const row = this.rowOf(chunk.last);
-    assert(this.#rowChunks[row]! > 0, 'a chunk that is removed is in the map');
-    this.#rowChunks[row]! -= 1;
-    if (this.#rowChunks[row]! === 0) this.#emptyRows++;
-    this.#rowBytes[row]! -= chunk.bytes;
-    this.#rowEntries[row]! -= chunk.entries;
-    this.#rowRemovals[row]! -= chunk.removals;
-    this.#chunks -= 1;
-    this.#bytes -= chunk.bytes;
-    this.#entries -= chunk.entries;
-    this.#removals -= chunk.removals;
+    const chunks = Math.min(1, this.#rowChunks[row]!);
+    const bytes = Math.min(chunk.bytes, this.#rowBytes[row]!);
+    const entries = Math.min(chunk.entries, this.#rowEntries[row]!);
+    const removals = Math.min(chunk.removals, this.#rowRemovals[row]!);
+    this.#rowChunks[row]! -= chunks;
+    this.#rowBytes[row]! -= bytes;
+    this.#rowEntries[row]! -= entries;
+    this.#rowRemovals[row]! -= removals;
+    if (chunks === 1 && this.#rowChunks[row]! === 0) this.#emptyRows++;
+    this.#chunks -= chunks;
+    this.#bytes -= bytes;
+    this.#entries -= entries;
+    this.#removals -= removals;
   }
 
   /** The row that `sequence` lies in. */
@@ -138,7 +144,8 @@ export class LogMap {
   /** Deletes, revokes and disarms in the rows that only revisions up to `revision` begin in. */
   removalsUpTo(revision: number): number {
     let sum = 0;
-    for (let row = 0; row < this.#count && this.#endRevision(row) <= revision; row++) sum += this.#rowRemovals[row]!;
+    for (let row = 0; row < this.#count && this.#endRevision(row) <= revision; row++)
+      sum += this.#rowRemovals[row]!;
     return sum;
   }
 

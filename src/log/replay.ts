@@ -196,4 +196,3 @@ class Replayer {
     target.record(record, sequences[i]!);
   }
 }
-

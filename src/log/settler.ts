@@ -108,7 +108,8 @@ export class Settler {
     await using snapshot = await engine.snapshot();
     const found = await snapshot.get(keys.head);
     if (found !== undefined && equalBytes(found, commit.nextHeadBytes)) return 'committed';
-    if (found === undefined ? commit.headBytes === undefined : isSame(found, commit.headBytes)) return undefined;
+    if (found === undefined ? commit.headBytes === undefined : isSame(found, commit.headBytes))
+      return undefined;
     const columns = new EntryColumns();
     for await (const entries of snapshot.scan(keys.slotsFrom(commit.sequence + 1))) {
       for (const { key, value } of entries) {

@@ -155,7 +155,8 @@ export class LogWriter {
   async start(): Promise<TakeOver> {
     assert(this.#state === 'new', 'a writer is started once');
     if (this.#head.epoch >= this.epoch) return this.#failTakeOver('deposed');
-    if (this.#head.sequence === 0) this.#append({ kind: 'cluster', clusterId: this.#options.random.next63() });
+    if (this.#head.sequence === 0)
+      this.#append({ kind: 'cluster', clusterId: this.#options.random.next63() });
     this.#append({ kind: 'epoch', epoch: this.epoch });
     this.#appender.sealed = true;
     this.#open.wait(NOBODY, this.#tick, true);
