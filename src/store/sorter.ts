@@ -1,9 +1,7 @@
 import { ByteRuns } from '../base/index.ts';
 import { SortTarget, valueLength, valueOffset } from '../wire/index.ts';
+import { mergeSort } from './merge-sort.ts';
 import type { Budget, Steps } from './slices.ts';
-
-/** Positions are sorted in runs of this many, which are then merged. */
-const RUN = 512;
 
 /**
  * Sorts bodies by a number, or by their values (etcd-v3.md B.2, rules 4, 5 and 8). With a limit it keeps a heap of that
@@ -61,7 +59,7 @@ export class Sorter {
   *sorted(budget: Budget, cut: (buffer: Uint8Array, offset: number, length: number) => number): Steps<ByteRuns> {
     const order = new Uint32Array(this.#limit === 0 ? this.#buffers.length : this.#heap.length);
     for (let i = 0; i < order.length; i++) order[i] = this.#limit === 0 ? i : this.#heap[i]!;
-    const sorted = yield* this.#mergeSort(order, budget);
+    const sorted = yield* mergeSort(order, (a, b) => this.#compare(a, b), budget);
     const runs = new ByteRuns();
     for (let i = 0; i < sorted.length; i++) {
       const slot = sorted[i]!;
@@ -71,33 +69,6 @@ export class Sorter {
       if ((i & 511) === 511 && budget.spend(512)) yield undefined;
     }
     return runs;
-  }
-
-  *#mergeSort(order: Uint32Array, budget: Budget): Steps<Uint32Array> {
-    const compare = (a: number, b: number): number => this.#compare(a, b);
-    for (let from = 0; from < order.length; from += RUN) {
-      order.subarray(from, from + RUN).sort(compare);
-      if (budget.spend(RUN * 4)) yield undefined;
-    }
-    let source = order;
-    let target = new Uint32Array(order.length);
-    for (let width = RUN; width < order.length; width *= 2) {
-      for (let from = 0; from < order.length; from += width * 2) {
-        const middle = Math.min(from + width, order.length);
-        const end = Math.min(middle + width, order.length);
-        let left = from;
-        let right = middle;
-        for (let at = from; at < end; at++) {
-          const takesLeft = left < middle && (right >= end || this.#compare(source[left]!, source[right]!) <= 0);
-          target[at] = takesLeft ? source[left++]! : source[right++]!;
-          if ((at & 511) === 511 && budget.spend(1024)) yield undefined;
-        }
-      }
-      const swapped: Uint32Array = source;
-      source = target;
-      target = swapped as Uint32Array<ArrayBuffer>;
-    }
-    return source;
   }
 
   #put(slot: number, key: number, buffer: Uint8Array, offset: number, length: number): void {

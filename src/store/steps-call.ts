@@ -42,6 +42,12 @@ export abstract class StepsCall<T> extends ProposingCall<T> {
     }
   }
 
+  override refuse(code: StoreErrorCode): void {
+    this.#steps?.return('unchanged');
+    this.#steps = undefined;
+    super.refuse(code);
+  }
+
   /** Runs the part that proposes: in slices when it is huge, else to its end. */
   protected *propose(keys: number, steps: Steps<void>): Steps<void> {
     if (keys > AT_ONCE_KEYS_MAX) {

@@ -85,10 +85,13 @@ export class TxnCall extends StepsCall<TxnResult> {
       const { request } = planned.op;
       const pin = this.parts.pins.open(request.revision);
       if (pin === undefined) return 'TooManyRequests';
-      const result = yield* rangeSteps(this.parts, request, request.revision, base);
-      this.parts.pins.close(pin);
-      if (typeof result === 'string') return result;
-      planned.read = result;
+      try {
+        const result = yield* rangeSteps(this.parts, request, request.revision, base);
+        if (typeof result === 'string') return result;
+        planned.read = result;
+      } finally {
+        this.parts.pins.close(pin);
+      }
     }
     return undefined;
   }
