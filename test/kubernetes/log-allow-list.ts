@@ -24,7 +24,8 @@ export const ALLOWED_ERRORS: readonly { readonly pattern: RegExp; readonly reaso
   },
   {
     pattern: /namespaces \\?"kube-system\\?" not found/,
-    reason: 'controllers of the API server race with its creation of the namespace on an empty store; seen with etcd too',
+    reason:
+      'controllers of the API server race with its creation of the namespace on an empty store; seen with etcd too',
   },
 ];
 
