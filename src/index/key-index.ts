@@ -1,9 +1,13 @@
 import type { Bytes, Random } from '../base/index.ts';
-import { assert, compareBytes } from '../base/index.ts';
+import { Changes } from './changes.ts';
 import { NONE } from './constants.ts';
 import type { KeyId, VersionId } from './constants.ts';
+import { countAt, countNewest } from './counting.ts';
+import { Evacuation } from './evacuation.ts';
 import { RangeWalk } from './range-walk.ts';
 import type { Segments } from './segments.ts';
+import { Tables } from './tables.ts';
+import { Trimmer } from './trimmer.ts';
 
 export interface KeyIndexOptions {
   /** Seeds the hash of keys, so that nobody can choose keys that collide. */
@@ -12,80 +16,106 @@ export interface KeyIndexOptions {
   readonly historyBytesInMemoryMax?: number;
 }
 
-interface Version {
-  id: VersionId;
-  key: Key;
-  revision: number;
-  sub: number;
-  segment: number;
-  offset: number;
-  length: number;
-  tombstone: boolean;
-}
-interface Key {
-  id: KeyId;
-  bytes: Bytes;
-  versions: Version[];
-}
-
-/** The ordered index: key -> its versions. Does not know what is committed; readers pass a revision <= committed. */
+/**
+ * The ordered index of a node: each key with its versions, each version with the place of its body in a segment. It does
+ * not know what is committed: readers pass a revision <= committed.
+ *
+ * Everything is in typed arrays that grow in blocks (about 75 bytes for a key with one version), so that neither the
+ * heap nor the longest pause grows with the number of keys. Ids of keys and versions are slots: valid until the thing is
+ * gone, which only `popAbove`, `trimStep`, and `add` and `compactTo` in bulk bring about.
+ */
 export class KeyIndex {
-  readonly #segments: Segments;
-  readonly #keys = new Map<string, Key>();
-  readonly #keyById: Key[] = [];
-  readonly #versions: Version[] = [];
-  #history: Version[] = [];
-  #historyStart = 0;
-  #compacted = 0;
-  #limit = Infinity;
-  #liveBytes = 0;
-  #historyBytes = 0;
+  readonly #tables: Tables;
+  readonly #trimmer: Trimmer;
+  readonly #changes: Changes;
+  readonly #evacuation: Evacuation;
 
-  constructor(segments: Segments, _options: KeyIndexOptions) {
-    this.#segments = segments;
+  constructor(segments: Segments, options: KeyIndexOptions) {
+    this.#tables = new Tables(segments, options.random);
+    this.#trimmer = new Trimmer(this.#tables);
+    this.#changes = new Changes(this.#tables, this.#trimmer);
+    this.#evacuation = new Evacuation(this.#tables, options.historyBytesInMemoryMax ?? Infinity);
   }
 
+  /** The tables, for the tests that check their invariants. */
+  get tables(): Tables {
+    return this.#tables;
+  }
+
+  // Points.
+
+  /** NONE when the key has no version at all. */
   find(key: Bytes): KeyId {
-    return this.#keys.get(Buffer.from(key).toString('latin1'))?.id ?? NONE;
-  }
-  newest(key: KeyId): VersionId {
-    return this.#keyById[key]!.versions.at(-1)!.id;
-  }
-  at(key: KeyId, revision: number): VersionId {
-    return this.#keyById[key]!.versions.findLast((v) => v.revision <= revision)?.id ?? NONE;
-  }
-  revision(v: VersionId): number {
-    return this.#versions[v]!.revision;
-  }
-  sub(v: VersionId): number {
-    return this.#versions[v]!.sub;
-  }
-  isTombstone(v: VersionId): boolean {
-    return this.#versions[v]!.tombstone;
-  }
-  previous(v: VersionId): VersionId {
-    const version = this.#versions[v]!;
-    return version.key.versions[version.key.versions.indexOf(version) - 1]?.id ?? NONE;
-  }
-  keyOf(v: VersionId): KeyId {
-    return this.#versions[v]!.key.id;
-  }
-  inMemory(_v: VersionId): boolean {
-    return true;
-  }
-  segment(v: VersionId): number {
-    return this.#versions[v]!.segment;
-  }
-  offset(v: VersionId): number {
-    return this.#versions[v]!.offset;
-  }
-  length(v: VersionId): number {
-    return this.#versions[v]!.length;
-  }
-  keyBytes(key: KeyId): Bytes {
-    return this.#keyById[key]!.bytes;
+    const { hash, hasher } = this.#tables;
+    return hash.find(key, 0, key.length, hasher.of(key, 0, key.length));
   }
 
+  /** May be a tombstone, may be only proposed. */
+  newest(key: KeyId): VersionId {
+    return this.#tables.keys.newest(key);
+  }
+
+  /** The key's newest version with a revision <= `revision`, which may be a tombstone, or NONE. O(log versions). */
+  at(key: KeyId, revision: number): VersionId {
+    return this.#tables.versions.at(this.#tables.keys.newest(key), revision);
+  }
+
+  /** The bytes of a key: a view into a segment. */
+  keyBytes(key: KeyId): Bytes {
+    const { keys } = this.#tables;
+    keys.locate(key);
+    return keys.buffer.subarray(keys.start, keys.start + keys.length);
+  }
+
+  // A version's columns.
+
+  revision(v: VersionId): number {
+    return this.#tables.versions.revision(v);
+  }
+
+  sub(v: VersionId): number {
+    return this.#tables.versions.sub(v);
+  }
+
+  isTombstone(v: VersionId): boolean {
+    return this.#tables.versions.isTombstone(v);
+  }
+
+  /** NONE when there is none, or it has been trimmed. */
+  previous(v: VersionId): VersionId {
+    return this.#tables.versions.previous(v);
+  }
+
+  keyOf(v: VersionId): KeyId {
+    return this.#tables.versions.key(v);
+  }
+
+  /** False: the body of this superseded version has been dropped; the log has it. A newest version is in memory. */
+  inMemory(v: VersionId): boolean {
+    return this.#tables.versions.segment(v) !== NONE;
+  }
+
+  /** Where the body is, while it is in memory. A step of evacuation may move it: hold the Buffer, not the numbers. */
+  segment(v: VersionId): number {
+    return this.#tables.versions.segment(v);
+  }
+
+  offset(v: VersionId): number {
+    return this.#tables.versions.offset(v);
+  }
+
+  /** Length of the body, in memory or not. */
+  length(v: VersionId): number {
+    return this.#tables.versions.length(v);
+  }
+
+  // Changes.
+
+  /**
+   * Adds a newest version of the key that the body begins with. NONE, and no effect on any key's newest version, when the
+   * key already has this or a newer one, so that a replay may apply twice; NONE also for a removal below the compacted
+   * revision that nobody can see any more, which takes its key away at once.
+   */
   add(
     segment: number,
     offset: number,
@@ -94,132 +124,120 @@ export class KeyIndex {
     sub: number,
     tombstone: boolean,
   ): VersionId {
-    const bytes = this.#segments.bytes(segment);
-    assert(bytes[offset] === 0x0a, 'a body starts with its key');
-    let keyLength = 0;
-    let start = offset + 1;
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes[start++]!;
-      keyLength |= (byte & 127) << shift;
-      if (byte < 128) break;
-    }
-    const name = bytes.toString('latin1', start, start + keyLength);
-    let key = this.#keys.get(name);
-    if (key === undefined) {
-      key = { id: this.#keyById.length, bytes: bytes.subarray(start, start + keyLength), versions: [] };
-      this.#keys.set(name, key);
-      this.#keyById.push(key);
-    }
-    const newest = key.versions.at(-1);
-    if (newest && (newest.revision > revision || (newest.revision === revision && newest.sub >= sub))) {
-      return NONE;
-    }
-    const version = { id: this.#versions.length, key, revision, sub, segment, offset, length, tombstone };
-    if (newest) {
-      this.#liveBytes -= newest.length;
-      this.#historyBytes += newest.length;
-    }
-    this.#liveBytes += length;
-    key.versions.push(version);
-    this.#versions.push(version);
-    this.#history.push(version);
-    return version.id;
+    return this.#changes.add(segment, offset, length, revision, sub, tombstone);
   }
 
+  /** Takes versions above the revision back, newest first; `popped` sees each one before it goes. */
   popAbove(revision: number, popped: (v: VersionId) => void): void {
-    for (let v = this.#history.at(-1); v && v.revision > revision; v = this.#history.at(-1)) {
-      popped(v.id);
-      this.#history.pop();
-      v.key.versions.pop();
-      if (v.key.versions.length === 0) this.#keys.delete(Buffer.from(v.key.bytes).toString('latin1'));
-    }
+    this.#changes.popAbove(revision, popped);
   }
 
+  /** Nobody reads below this revision any more; `trimStep` then takes away what cannot be read. Never goes back. */
   compactTo(revision: number): void {
-    this.#compacted = Math.max(this.#compacted, revision);
-  }
-  /** Trimming stops at this revision while it is lower than the compacted one. Infinity: no limit. */
-  setTrimLimit(revision: number): void {
-    this.#limit = revision;
-  }
-  trimStep(_unitsMax: number): boolean {
-    const target = Math.min(this.#compacted, this.#limit);
-    const keep = this.#history.filter((v) => v.revision >= target);
-    this.#historyStart += this.#history.length - keep.length;
-    this.#history = keep;
-    for (const [name, key] of this.#keys) {
-      const readable = key.versions.findLastIndex((v) => v.revision <= target);
-      if (readable > 0) key.versions = key.versions.filter((v, i) => i >= readable || v.revision === target);
-      if (key.versions[0]!.tombstone && key.versions[0]!.revision < target) key.versions.shift();
-      if (key.versions.length === 0) this.#keys.delete(name);
-    }
-    return false;
+    this.#trimmer.compactTo(revision);
+    if (this.#tables.bulk) this.#trimmer.finish();
   }
 
+  /** Holds trimming back at this revision (that of the lowest pin) while it is below the compacted one. Infinity: no. */
+  setTrimLimit(revision: number): void {
+    this.#trimmer.setLimit(revision);
+  }
+
+  /**
+   * One bounded step of trimming; true: there is more. A unit is a look at one version (0.1 to 0.4 us), a removed key
+   * counts 10.
+   */
+  trimStep(unitsMax: number): boolean {
+    return this.#trimmer.step(unitsMax);
+  }
+
+  /** Begins a replay: points and history work as usual, `walk` and the counts do not until `endBulk`. */
+  beginBulk(): void {
+    this.#trimmer.finish();
+    this.#tables.bulk = true;
+  }
+
+  /** Ends a replay: sorts the keys and builds the tree. */
+  endBulk(): void {
+    this.#changes.endBulk();
+  }
+
+  // Ranges: `from` is inclusive, `to` exclusive, undefined: to the end.
+
+  /** Live keys by their newest versions, proposed ones included. O(log n). */
   countNewest(from: Bytes, to: Bytes | undefined): number {
-    return this.count(from, to, Infinity);
+    return countNewest(this.#tables, from, to);
   }
+
+  /** Live keys at a revision: O(the smaller of the versions above it and the keys in the range). */
   count(from: Bytes, to: Bytes | undefined, revision: number): number {
-    return this.#list(from, to, revision).length;
+    return countAt(this.#tables, from, to, revision);
   }
+
   walk(from: Bytes, to: Bytes | undefined, revision: number, descending = false): RangeWalk {
-    const list = this.#list(from, to, revision);
-    return new RangeWalk(descending ? list.reverse() : list);
+    return new RangeWalk(this.#tables, from, to, revision, descending);
   }
-  #list(from: Bytes, to: Bytes | undefined, revision: number): VersionId[] {
-    return [...this.#keys.values()]
-      .filter((k) => compareBytes(k.bytes, from) >= 0 && (to === undefined || compareBytes(k.bytes, to) < 0))
-      .sort((a, b) => compareBytes(a.bytes, b.bytes))
-      .map((k) => k.versions.findLast((v) => v.revision <= revision))
-      .filter((v): v is Version => v !== undefined && !v.tombstone)
-      .map((v) => v.id);
-  }
+
+  // History: all versions from the compacted revision on (it included) in the order of (revision, sub-revision), and
+  // older ones that have not been trimmed yet. Positions are absolute.
 
   /** Position of the first version in the history with this or a higher revision; `historyEnd` when there is none. */
   historySeek(revision: number): number {
-    const at = this.#history.findIndex((v) => v.revision >= revision);
-    return at < 0 ? this.historyEnd : this.#historyStart + at;
-  }
-  get historyStart(): number {
-    return this.#historyStart;
-  }
-  get historyEnd(): number {
-    return this.#historyStart + this.#history.length;
-  }
-  historyAt(position: number): VersionId {
-    return this.#history[position - this.#historyStart]!.id;
+    return this.#tables.history.seek(revision);
   }
 
-  beginBulk(): void {
-    // Nothing is put off in this form.
+  get historyStart(): number {
+    return this.#tables.history.start;
   }
-  endBulk(): void {
-    // Nothing was put off.
+
+  get historyEnd(): number {
+    return this.#tables.history.end;
   }
+
+  historyAt(position: number): VersionId {
+    return this.#tables.history.at(position);
+  }
+
+  // Memory.
 
   /** Bytes of the newest versions of live keys. */
   get liveBytes(): number {
-    return this.#liveBytes;
+    return this.#tables.liveBytes;
   }
+
   /** Bytes of all other versions, in memory or not. */
   get historyBytes(): number {
-    return this.#historyBytes;
+    return this.#tables.historyBytes;
   }
+
+  /** Bytes of superseded versions that are in memory: what `historyBytesInMemoryMax` bounds. */
+  get supersededBytesInMemory(): number {
+    return this.#tables.supersededBytesInMemory;
+  }
+
   get keyCount(): number {
-    return this.#keys.size;
+    return this.#tables.keys.count;
   }
+
   get versionCount(): number {
-    return this.#versions.length;
+    return this.#tables.versions.count;
   }
-  /** Bytes of the index's own tables, without the segments. */
+
+  /** Bytes of the index's own tables, without the segments (`Segments.bytesTotal`). */
   memoryBytes(): number {
-    return 0;
+    const { versions, keys, hash, tree, history } = this.#tables;
+    return (
+      versions.memoryBytes + keys.memoryBytes + hash.memoryBytes + tree.memoryBytes + history.memoryBytes
+    );
   }
+
   /**
    * One bounded step of giving memory back: drops superseded values beyond the bound, moves bodies out of segments less
-   * than half used. Values that only a version above `committed` supersedes stay. True: there is more to do.
+   * than half used, drops empty segments. Values that only a version above `committed` supersedes stay, and so do the
+   * segments from that of the first version above `committed` on. True: there is more. A unit is a look at one version
+   * or a copy of 512 bytes (about 0.1 us).
    */
-  evacuateStep(_unitsMax: number, _committed: number): boolean {
-    return false;
+  evacuateStep(unitsMax: number, committed: number): boolean {
+    return this.#evacuation.step(unitsMax, committed);
   }
 }

@@ -16,6 +16,8 @@ interface Page {
   readonly buffers: (Buffer | undefined)[];
   /** Bytes of the bodies in the segment that existing versions refer to. */
   readonly used: Float64Array;
+  /** 1: is being emptied. */
+  readonly victim: Uint8Array;
   present: number;
 }
 
@@ -35,6 +37,10 @@ export class Segments implements Arena {
   #currentUsed = 0;
   #survivor = -1;
   #survivorUsed = 0;
+  readonly #place = { segment: 0, offset: 0, bytes: Buffer.allocUnsafeSlow(0) as Buffer };
+  /** Where `move` has put the bytes. */
+  movedSegment = 0;
+  movedOffset = 0;
 
   /** Bytes of all segments together. */
   get bytesTotal(): number {
@@ -54,7 +60,10 @@ export class Segments implements Arena {
     }
     const offset = this.#currentUsed;
     this.#currentUsed += length;
-    return { segment: this.#current, offset, bytes: this.bytes(this.#current) };
+    this.#place.segment = this.#current;
+    this.#place.offset = offset;
+    this.#place.bytes = this.bytes(this.#current);
+    return this.#place;
   }
 
   room(): number {
@@ -85,6 +94,15 @@ export class Segments implements Arena {
     return segment === this.#current || segment === this.#survivor;
   }
 
+  /** Whether the segment is being emptied. */
+  isVictim(segment: number): boolean {
+    return this.#pages[segment >>> PAGE_SHIFT]!.victim[segment & PAGE_MASK] === 1;
+  }
+
+  setVictim(segment: number): void {
+    this.#pages[segment >>> PAGE_SHIFT]!.victim[segment & PAGE_MASK] = 1;
+  }
+
   /** Copies bytes to where moved bodies go; the new place is (`movedSegment`, `movedOffset`). */
   move(segment: number, offset: number, length: number): void {
     let target: number;
@@ -105,9 +123,6 @@ export class Segments implements Arena {
     this.use(segment, -length);
     this.use(target, length);
   }
-
-  movedSegment = 0;
-  movedOffset = 0;
 
   /** Forgets a segment that no version refers to. */
   drop(segment: number): void {
@@ -134,6 +149,7 @@ export class Segments implements Arena {
     const page = (this.#pages[segment >>> PAGE_SHIFT] ??= {
       buffers: new Array<Buffer | undefined>(PAGE_SIZE).fill(undefined),
       used: new Float64Array(PAGE_SIZE),
+      victim: new Uint8Array(PAGE_SIZE),
       present: 0,
     });
     page.buffers[segment & PAGE_MASK] = Buffer.allocUnsafeSlow(length);
