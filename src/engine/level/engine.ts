@@ -1,0 +1,208 @@
+import { equalBytes, silentLogger } from '../../base/index.ts';
+import type { Bytes, Logger } from '../../base/index.ts';
+import { abortedError, admitBatch, closedError, EngineError, holds } from '../index.ts';
+import type { Batch, Capabilities, CommitResult, Engine, Snapshot } from '../index.ts';
+import type { Database, OpenDatabase } from './database.ts';
+import { engineError, openClassicLevel } from './database.ts';
+import { filesBytes } from './disk.ts';
+import { encodeMark, MARK_KEY, markOf } from './mark.ts';
+import type { Mark } from './mark.ts';
+import { LevelStore } from './store.ts';
+
+export interface LevelEngineOptions {
+  /** The data directory; made if it is missing. It belongs to the engine alone. */
+  readonly directory: string;
+  /**
+   * Whether a commit is on the disk before it is answered. Without it, a failure of the power or of the system loses
+   * the newest commits, and the next start refuses the store for it.
+   * @default true
+   */
+  readonly sync?: boolean;
+  /** @default 128 MiB */
+  readonly commitBytesMax?: number;
+  readonly logger?: Logger;
+  /** For tests that make it fail. @default openClassicLevel */
+  readonly openDatabase?: OpenDatabase;
+}
+
+const COMMIT_BYTES_MAX = 128 * 1024 * 1024;
+/** Commits that may wait for the one under way. */
+const COMMITS_QUEUED_MAX = 1024;
+/** Keys whose stored value is remembered because a condition was on them: the head, the leader lease. */
+const KNOWN_KEYS_MAX = 8;
+const SIZE_AGE_MS_MAX = 1000;
+/** Around every key: the callers' are below `KEY_END`, and the mark's is that. */
+const FIRST_KEY: Bytes = Buffer.alloc(0);
+const LAST_KEY: Bytes = Buffer.alloc(16, 0xff);
+const COMMITTED: CommitResult = { kind: 'committed' };
+
+interface Known {
+  readonly key: Bytes;
+  value: Bytes | undefined;
+}
+
+/**
+ * LevelDB within the process.
+ *
+ * 1. One process holds the directory, by LevelDB's lock, and commits one at a time, in the order of the calls. So a
+ *    condition is judged before the write, and still holds when it lands.
+ * 2. A commit is one synced write, and is visible only once it is synced (promise 1).
+ * 3. After a failed write nothing is known of that commit: LevelDB may find it in its log when it is opened again. The
+ *    next commit therefore reopens it first, and is judged by what the store then holds.
+ * 4. What was acknowledged and is missing at an opening stops it (mark.ts, witness.ts, wal-check.ts).
+ */
+export class LevelEngine implements Engine {
+  readonly capabilities: Capabilities;
+  readonly #store: LevelStore;
+  readonly #sync: boolean;
+  #known: Known[] = [];
+  #queued = 0;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+  #size = { bytes: 0, atMs: -Infinity };
+
+  /** @throws EngineError `locked` (says by whom), `corrupt`, `behind`, `format` or `unavailable` */
+  static async open(options: LevelEngineOptions): Promise<LevelEngine> {
+    const { directory, openDatabase = openClassicLevel, logger = silentLogger } = options;
+    return new LevelEngine(await LevelStore.open({ directory, openDatabase, logger }), options);
+  }
+
+  private constructor(store: LevelStore, options: LevelEngineOptions) {
+    this.#store = store;
+    this.#sync = options.sync ?? true;
+    this.capabilities = {
+      shared: false,
+      durable: this.#sync,
+      commitBytesMax: options.commitBytesMax ?? COMMIT_BYTES_MAX,
+    };
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    this.#assertOpen();
+    return await this.#store.snapshot();
+  }
+
+  async commit(batch: Batch, signal: AbortSignal): Promise<CommitResult> {
+    this.#assertOpen();
+    admitBatch(batch, signal, this.capabilities);
+    if (this.#queued >= COMMITS_QUEUED_MAX) {
+      throw new EngineError('overloaded', `Cannot commit: ${this.#queued} commits are waiting already`);
+    }
+    this.#queued++;
+    const turn = this.#turn(this.#last, batch, signal);
+    this.#last = turn;
+    try {
+      return await turn;
+    } finally {
+      this.#queued--;
+    }
+  }
+
+  async sizeBytes(): Promise<number> {
+    this.#assertOpen();
+    const nowMs = performance.now();
+    if (nowMs - this.#size.atMs > SIZE_AGE_MS_MAX) {
+      this.#size = { bytes: await filesBytes(this.#store.location, /./), atMs: nowMs };
+    }
+    return this.#size.bytes;
+  }
+
+  async compact(): Promise<void> {
+    this.#assertOpen();
+    const database = await this.#store.readable();
+    try {
+      await database.compactRange(FIRST_KEY, LAST_KEY);
+    } catch (error) {
+      throw engineError(error, 'compact', this.#store.location);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#store.beginClose();
+    await settled(this.#last);
+    await this.#store.close();
+  }
+
+  async #turn(previous: Promise<unknown>, batch: Batch, signal: AbortSignal): Promise<CommitResult> {
+    await settled(previous);
+    if (signal.aborted) throw abortedError(signal);
+    const database = this.#store.writable ?? (await this.#reopened(signal));
+    if (database === undefined) return { kind: 'uncertain', cause: this.#store.failure };
+    try {
+      for (const condition of batch.conditions) {
+        if (!holds(condition, await this.#stored(database, condition.key))) {
+          return { kind: 'conflict', key: condition.key };
+        }
+      }
+    } catch (error) {
+      return { kind: 'uncertain', cause: engineError(error, 'read from', this.#store.location) };
+    }
+    return await this.#write(database, batch);
+  }
+
+  async #write(database: Database, batch: Batch): Promise<CommitResult> {
+    const mark = markOf(this.#store.mark.commit + 1, batch);
+    try {
+      await database.batch(operations(mark, batch), { sync: this.#sync });
+    } catch (error) {
+      this.#known = [];
+      const cause = engineError(error, 'write to', this.#store.location);
+      this.#store.failed(cause);
+      return { kind: 'uncertain', cause };
+    }
+    this.#remember(batch);
+    this.#store.acknowledged(mark);
+    return COMMITTED;
+  }
+
+  /** Undefined when the database still takes no writes. */
+  async #reopened(signal: AbortSignal): Promise<Database | undefined> {
+    if (this.#store.isClosed) return undefined;
+    await this.#store.reopen(signal);
+    this.#known = [];
+    if (signal.aborted) throw abortedError(signal);
+    return this.#store.writable;
+  }
+
+  async #stored(database: Database, key: Bytes): Promise<Bytes | undefined> {
+    for (const known of this.#known) if (equalBytes(known.key, key)) return known.value;
+    const value = await database.get(key);
+    if (this.#known.length >= KNOWN_KEYS_MAX) this.#known.shift();
+    this.#known.push({ key: Buffer.from(key), value });
+    return value;
+  }
+
+  #remember({ conditions, writes }: Batch): void {
+    if (conditions.length === 0 && this.#known.length === 0) return;
+    for (const { key, value } of writes) {
+      for (const known of this.#known) {
+        if (equalBytes(known.key, key)) known.value = value === undefined ? undefined : Buffer.from(value);
+      }
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw closedError('engine');
+  }
+}
+
+type Operation = { type: 'put'; key: Bytes; value: Bytes } | { type: 'del'; key: Bytes };
+
+/** The mark is the first: wal-check.ts looks for it there. */
+function operations(mark: Mark, batch: Batch): Operation[] {
+  const list: Operation[] = [{ type: 'put', key: MARK_KEY, value: encodeMark(mark) }];
+  for (const { key, value } of batch.writes) {
+    list.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
+  }
+  return list;
+}
+
+/** Waits for `promise`; how it ends is the business of whoever has it. */
+async function settled(promise: Promise<unknown>): Promise<void> {
+  await promise.catch(() => undefined);
+}
