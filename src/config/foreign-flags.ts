@@ -1,0 +1,74 @@
+/**
+ * The flags of etcd 3.6 and 3.7 (server/embed/config.go, server/etcdmain/config.go) that are not settings of Engram, so
+ * that a command line written for etcd is understood as a whole.
+ */
+
+/** No meaning here: accepted with a warning. These take no value of their own ("--pre-vote", "--pre-vote=false"). */
+const IGNORED_BOOLEAN = `
+  discovery-insecure-skip-tls-verify discovery-insecure-transport enable-distributed-tracing enable-grpc-gateway
+  enable-log-rotation enable-pprof experimental-compact-hash-check-enabled experimental-enable-distributed-tracing
+  experimental-enable-lease-checkpoint experimental-enable-lease-checkpoint-persist experimental-initial-corrupt-check
+  experimental-memory-mlock experimental-stop-grpc-service-on-defrag experimental-txn-mode-write-with-shared-buffer
+  force-new-cluster initial-election-tick-advance memory-mlock pre-vote socket-reuse-address socket-reuse-port
+  strict-reconfig-check`;
+
+/** No meaning here: accepted with a warning. These take a value. */
+const IGNORED_WITH_VALUE = `
+  auth-token auth-token-ttl backend-batch-interval backend-batch-limit backend-bbolt-freelist-type bcrypt-cost
+  bootstrap-defrag-threshold-megabytes compact-hash-check-time compaction-batch-limit compaction-sleep-interval
+  corrupt-check-time cors discovery discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints
+  discovery-fallback discovery-keepalive-time discovery-keepalive-timeout discovery-key discovery-password
+  discovery-proxy discovery-request-timeout discovery-srv discovery-srv-name discovery-token discovery-user
+  distributed-tracing-address distributed-tracing-instance-id distributed-tracing-sampling-rate
+  distributed-tracing-service-name downgrade-check-time election-timeout
+  experimental-bootstrap-defrag-threshold-megabytes experimental-compact-hash-check-time
+  experimental-compaction-batch-limit experimental-compaction-sleep-interval experimental-corrupt-check-time
+  experimental-distributed-tracing-address experimental-distributed-tracing-instance-id
+  experimental-distributed-tracing-sampling-rate experimental-distributed-tracing-service-name
+  experimental-downgrade-check-time experimental-max-learners experimental-snapshot-catchup-entries
+  experimental-warning-apply-duration experimental-warning-unary-request-duration feature-gates
+  grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout heartbeat-interval host-whitelist
+  initial-advertise-peer-urls initial-cluster initial-cluster-state initial-cluster-token listen-client-http-urls
+  listen-peer-urls log-outputs log-rotation-config-json logger max-learners max-snapshots max-wals metrics
+  raft-read-timeout raft-write-timeout snapshot-catchup-entries snapshot-count v2-deprecation wal-dir
+  warning-apply-duration warning-unary-request-duration`;
+
+/** TLS: to ignore these would serve in the clear what was meant to be encrypted. */
+const TLS_BOOLEAN = `
+  auto-tls client-cert-auth experimental-peer-skip-client-san-verification peer-auto-tls peer-client-cert-auth
+  peer-skip-client-san-verification`;
+const TLS_WITH_VALUE = `
+  cert-file cipher-suites client-cert-allowed-hostname client-cert-file client-crl-file client-key-file key-file
+  peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-file peer-client-key-file
+  peer-crl-file peer-key-file peer-trusted-ca-file self-signed-cert-validity tls-max-version tls-min-version
+  trusted-ca-file`;
+
+export interface ForeignFlag {
+  readonly isBoolean: boolean;
+  readonly isTls: boolean;
+}
+
+export const FOREIGN_FLAGS: ReadonlyMap<string, ForeignFlag> = new Map([
+  ...entries(IGNORED_BOOLEAN, { isBoolean: true, isTls: false }),
+  ...entries(IGNORED_WITH_VALUE, { isBoolean: false, isTls: false }),
+  ...entries(TLS_BOOLEAN, { isBoolean: true, isTls: true }),
+  ...entries(TLS_WITH_VALUE, { isBoolean: false, isTls: true }),
+]);
+
+/** Older names of flags that are settings here. */
+export const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['experimental-watch-progress-notify-interval', 'watch-progress-notify-interval'],
+]);
+
+/** Keys of etcd's config file that hold TLS settings. */
+export const TLS_FILE_KEYS: ReadonlySet<string> = new Set([
+  'client-transport-security',
+  'peer-transport-security',
+]);
+
+function entries(names: string, flag: ForeignFlag): [string, ForeignFlag][] {
+  return names
+    .trim()
+    .split(/\s+/)
+    .map((name) => [name, flag]);
+}

@@ -1,0 +1,7 @@
+/** One schema of settings: flags, variables, file, defaults, help. */
+
+export { ConfigError, type ConfigErrorCode } from './errors.ts';
+export { describeSettings } from './help.ts';
+export { defaultQuotaBytes } from './quota.ts';
+export type { Retention } from './retention.ts';
+export { readSettings, type Settings, type SettingsSource } from './settings.ts';

@@ -1,0 +1,163 @@
+import {
+  boolean,
+  bytes,
+  choice,
+  durationMs,
+  identifier,
+  integer,
+  text,
+  urls,
+  type ValueType,
+} from './values.ts';
+
+/** One setting. Its environment variable is `ENGRAM_` and the flag in capitals with underscores. */
+export interface SettingRow<T, D extends string | undefined = string | undefined> {
+  /** Without dashes; also the key in the config file. */
+  readonly flag: string;
+  readonly type: ValueType<T>;
+  /** The text of the default, parsed like a given one; undefined when there is none, or it is found at start. */
+  readonly default: D;
+  /** How the help shows a default that is found at start. */
+  readonly defaultShown?: string;
+  readonly doc: string;
+}
+
+function row<T, D extends string | undefined>(definition: SettingRow<T, D>): SettingRow<T, D> {
+  return definition;
+}
+
+const GIB = 2 ** 30;
+const DAY_MS = 24 * 3_600_000;
+
+/** Every setting there is. Flags that etcd has too mean what they mean there. */
+export const SCHEMA = {
+  configFile: row({
+    flag: 'config-file',
+    type: text,
+    default: undefined,
+    doc: 'YAML or JSON file with the same keys as the flags. Flags and variables win over it.',
+  }),
+  name: row({
+    flag: 'name',
+    type: text,
+    default: 'default',
+    doc: 'Name of this member. The member id is derived from it.',
+  }),
+  engine: row({
+    flag: 'engine',
+    type: choice('level', 'memory'),
+    default: 'level',
+    doc: 'Where data is stored: level (LevelDB in --data-dir) or memory (nothing survives the process).',
+  }),
+  dataDir: row({
+    flag: 'data-dir',
+    type: text,
+    default: 'engram-data',
+    doc: 'Directory of the level engine. One server at a time can use it.',
+  }),
+  keyspace: row({
+    flag: 'keyspace',
+    type: identifier,
+    default: 'default',
+    doc: 'Name of the log in the engine; its keys start with engram/NAME/.',
+  }),
+  listenClientUrls: row({
+    flag: 'listen-client-urls',
+    type: urls,
+    default: 'http://127.0.0.1:2379',
+    doc: 'Where clients are served. Port 0 lets the system choose.',
+  }),
+  advertiseClientUrls: row({
+    flag: 'advertise-client-urls',
+    type: urls,
+    default: undefined,
+    defaultShown: 'what is listened on',
+    doc: 'What MemberList tells clients to connect to.',
+  }),
+  listenMetricsUrls: row({
+    flag: 'listen-metrics-urls',
+    type: urls,
+    default: undefined,
+    defaultShown: 'http://127.0.0.1:2381, if free',
+    doc: 'Where /metrics, /health, /livez, /readyz and /version are served.',
+  }),
+  quotaBackendBytes: row({
+    flag: 'quota-backend-bytes',
+    type: bytes({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }),
+    default: '0',
+    defaultShown: 'half of the smaller of memory and its limit',
+    doc: 'Bytes of live data and history above which writes are refused with NOSPACE. 0: the default; negative: none.',
+  }),
+  maxRequestBytes: row({
+    flag: 'max-request-bytes',
+    type: bytes({ min: 1, max: GIB }),
+    default: '1572864',
+    doc: 'Largest request. A little more may arrive in one message (512 KiB).',
+  }),
+  maxTxnOps: row({
+    flag: 'max-txn-ops',
+    type: integer({ min: 1, max: 1_000_000 }),
+    default: '128',
+    doc: 'Operations of one transaction at most.',
+  }),
+  maxConcurrentStreams: row({
+    flag: 'max-concurrent-streams',
+    type: integer({ min: 1, max: 2 ** 32 - 1 }),
+    default: '16384',
+    doc: 'Calls open at a time on one connection at most.',
+  }),
+  maxWatchersPerStream: row({
+    flag: 'max-watchers-per-stream',
+    type: integer({ min: 1, max: 10_000_000 }),
+    default: '100000',
+    doc: 'Watchers on one stream at most.',
+  }),
+  autoCompactionMode: row({
+    flag: 'auto-compaction-mode',
+    type: choice('periodic', 'revision'),
+    default: 'periodic',
+    doc: 'How --auto-compaction-retention is meant: a time, or a number of revisions.',
+  }),
+  autoCompactionRetention: row({
+    flag: 'auto-compaction-retention',
+    type: text,
+    default: '0',
+    doc: 'History to keep: a duration (hours without a unit) or a number of revisions. 0: no automatic compaction.',
+  }),
+  watchProgressNotifyInterval: row({
+    flag: 'watch-progress-notify-interval',
+    type: durationMs({ min: 100, max: DAY_MS }),
+    default: '10m',
+    doc: 'How often a quiet watcher that asked for it is told how far it is. At least 100ms.',
+  }),
+  unsafeNoFsync: row({
+    flag: 'unsafe-no-fsync',
+    type: boolean,
+    default: 'false',
+    doc: 'Do not sync writes to disk. Acknowledged writes are lost when the machine fails.',
+  }),
+  logLevel: row({
+    flag: 'log-level',
+    type: choice('debug', 'info', 'warn', 'error', 'panic', 'fatal'),
+    default: 'info',
+    doc: 'Least severe messages to log.',
+  }),
+  logFormat: row({
+    flag: 'log-format',
+    type: choice('json', 'console'),
+    default: undefined,
+    defaultShown: 'console on a terminal, else json',
+    doc: 'Form of log lines.',
+  }),
+} as const;
+
+export type SettingName = keyof typeof SCHEMA;
+
+type Parsed<R> = R extends SettingRow<infer T, infer D> ? (D extends string ? T : T | undefined) : never;
+
+/** The value of every setting; undefined where none was given and there is no default. */
+export type Values = { readonly [K in SettingName]: Parsed<(typeof SCHEMA)[K]> };
+
+export function environmentName(flag: string): string {
+  return `ENGRAM_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
