@@ -3,6 +3,7 @@ import { compareBytes } from '../base/index.ts';
 import type { LeaseGrantRequest } from '../wire/index.ts';
 import { proposeRemove } from './changes.ts';
 import { LEASE_TTL_MAX } from './limits.ts';
+import type { Lease } from './leases.ts';
 import type { Lessor } from './lessor.ts';
 import { mergeSort } from './merge-sort.ts';
 import { GRANT_COST } from './quota.ts';
@@ -65,11 +66,18 @@ export class GrantCall extends ProposingCall<LeaseGrantResult> implements LeaseG
 /** LeaseRevoke, and the expiry of a lease: all its keys in one revision, in their order. Its own result. */
 export class RevokeCall extends StepsCall<RevisionResult> implements RevisionResult {
   readonly #id: bigint;
+  /** For an expiry: the lease may have got time back while this was queued. */
+  readonly #isDue: ((lease: Lease) => boolean) | undefined;
   revision = 0;
 
-  constructor(parts: WriteParts, id: bigint, done: Done<RevisionResult>) {
+  constructor(
+    parts: WriteParts,
+    request: { id: bigint; isDue?: (lease: Lease) => boolean },
+    done: Done<RevisionResult>,
+  ) {
     super(parts, GRANT_COST, done);
-    this.#id = id;
+    this.#id = request.id;
+    this.#isDue = request.isDue;
   }
 
   protected *evaluate(): Steps<Evaluated> {
@@ -79,6 +87,7 @@ export class RevokeCall extends StepsCall<RevisionResult> implements RevisionRes
     if (state.alarms.corrupt) return 'Corrupt';
     const lease = state.leases.get(this.#id);
     if (lease === undefined) return 'LeaseNotFound';
+    if (this.#isDue !== undefined && !this.#isDue(lease)) return 'Canceled';
     const base = writer.proposedRevision;
     const attached = state.leases.attached(lease);
     const keys = yield* mergeSort(

@@ -85,7 +85,7 @@ export class Lessor {
     const lease = this.#state.leases.get(id);
     if (lease === undefined) return done(undefined, { revision: this.#state.revision, ttl: 0 });
     const nowMs = this.#nowMs();
-    if (lease.expiresMs > nowMs) {
+    if (lease.expiresMs > nowMs && !this.#state.pending.revoking(id)) {
       lease.expiresMs = nowMs + lease.ttl * 1000;
       return done(undefined, { revision: this.#state.revision, ttl: lease.ttl });
     }
@@ -95,6 +95,11 @@ export class Lessor {
     const others = this.#waiting.get(id);
     if (others === undefined) this.#waiting.set(id, [waiting]);
     else others.push(waiting);
+  }
+
+  /** Whether the lease has run out and may be revoked for that. */
+  isExpired(lease: Lease): boolean {
+    return lease.expiresMs <= this.#nowMs();
   }
 
   /** Whole seconds left. An expired lease that is not revoked yet has 0. */

@@ -23,6 +23,11 @@ export class Pending {
     return this.#grants.has(id) || this.#revokes.has(id);
   }
 
+  /** Whether the lease is on its way out. */
+  revoking(id: bigint): boolean {
+    return this.#revokes.has(id);
+  }
+
   proposed(record: Record): void {
     if (record.kind === 'grant') this.#grants.add(record.id);
     if (record.kind === 'revoke') this.#revokes.add(record.id);
