@@ -1,0 +1,5 @@
+/** Log lines and metrics: pino and prom-client behind small interfaces. */
+
+export { exponentialBounds, Histogram } from './histogram.ts';
+export { createLogger, type LoggerOptions, type LogLevel } from './logger.ts';
+export { Metrics, type MetricDefinition, type Sample } from './metrics.ts';
