@@ -252,7 +252,7 @@ export class Cleaner {
     const last = runs.at(-1);
     const isSmall = last !== undefined && sizeOf(last) < this.#limits.chunkBytesMin;
     pass.next = to + 1;
-    pass.carry = isSmall ? last.at(-1)!.chunk.header.last : pass.next;
+    pass.carry = isSmall ? last[last.length - 1]!.chunk.header.last : pass.next;
   }
 
   /** The chunks whose last sequence is in a range; fewer than all of them when they are more than a step may read. */

@@ -12,7 +12,6 @@ import { sequenceOfSlot } from './keys.ts';
 import type { LogKeys } from './keys.ts';
 import type { LogMap } from './log-map.ts';
 import { EntryKind, readRecord } from './records.ts';
-import type { VersionKind } from './records.ts';
 import type { LogTarget } from './target.ts';
 
 export interface ReplayOptions {
@@ -171,7 +170,7 @@ class Replayer {
       let end = starts[count]! - from <= room ? count : i + 1;
       while (end < count && starts[end + 1]! - from <= room) end++;
       const place = arena.reserve(starts[end]! - from);
-      chunk.bytes.copy(place.bytes, place.offset, from, starts[end]!);
+      chunk.bytes.copy(place.bytes, place.offset, from, starts[end]);
       const shift = place.offset - from;
       for (; i < end; i++) {
         if (isRemoval(this.#columns.kinds[i]!, chunk.bytes, this.#columns.bodyOffsets[i]!)) removals++;
@@ -188,7 +187,7 @@ class Replayer {
     const offset = bodyOffsets[i]!;
     const length = bodyLengths[i]!;
     if (kind <= EntryKind.delete) {
-      target.version(kind as VersionKind, segment, offset + shift, length, revisions[i]!, subs[i]!);
+      target.version(kind === EntryKind.put ? EntryKind.put : EntryKind.delete, segment, offset + shift, length, revisions[i]!, subs[i]!);
       return;
     }
     const record = readRecord(kind, chunk.bytes.subarray(offset, offset + length), chunk.position);

@@ -122,7 +122,7 @@ export interface Rewritten extends StoredChunk {
  */
 export function rewrite(parts: readonly Judged[]): Rewritten {
   const first = parts[0]!.chunk.header.first;
-  const end = parts.at(-1)!.chunk.header;
+  const end = parts[parts.length - 1]!.chunk.header;
   let [length, entryCount, removals, cleanedRevision, cleanedSequence] = [CHUNK_HEADER_LENGTH, 0, 0, 0, 0];
   let swept = false;
   let next = first;
