@@ -9,6 +9,9 @@ import type { Steps } from './slices.ts';
 import type { ReadParts } from './view.ts';
 
 const BUCKET = Buffer.from('key');
+const NO_VERSIONS = new Uint32Array(0);
+/** The lowest key. */
+const EVERYTHING = Buffer.alloc(0);
 const BATCH = 64;
 /** A checksummed byte costs about as much as so many units of visiting keys. */
 const UNITS_PER_BYTE = 1 / 16;
@@ -27,35 +30,35 @@ export function* hashKvSteps(
   const { index, state } = parts;
   const compacted = state.compactedExact;
   const hasher = new Hasher(parts);
-  const start = Buffer.alloc(0);
-  const kept = yield* versionsAt(parts, start, revision);
+  const kept = compacted > 0 ? yield* versionsAt(parts, revision) : NO_VERSIONS;
   const keepsAny = kept.length > 0;
-  const old = yield* upTo(parts, keepsAny ? kept : yield* versionsAt(parts, start, Math.min(compacted, revision)), compacted);
-  const failed = yield* hasher.addAll(old);
-  if (failed !== undefined) return failed;
-  // Nothing was kept: a tombstone exactly at the compaction is still there.
-  const from = keepsAny || compacted > revision ? compacted + 1 : compacted;
-  for (let at = index.historySeek(from); at < index.historyEnd; at += BATCH) {
+  if (compacted > 0) {
+    const old = keepsAny ? kept : yield* versionsAt(parts, Math.min(compacted, revision));
+    const failed = yield* hasher.addAll(upTo(parts, old, keepsAny ? compacted : compacted - 1));
+    if (failed !== undefined) return failed;
+  }
+  // When nothing is kept, what the compaction left at its own revision counts, a tombstone too.
+  for (let at = index.historySeek(keepsAny ? compacted + 1 : compacted); at < index.historyEnd; at += BATCH) {
+    if (index.revision(index.historyAt(at)) > revision) break;
     const ids: VersionId[] = [];
     for (let i = at; i < Math.min(at + BATCH, index.historyEnd); i++) {
       const id = index.historyAt(i);
-      const isOld = index.revision(id) === compacted && !index.isTombstone(id);
-      if (index.revision(id) <= revision && !isOld) ids.push(id);
+      const found = index.revision(id);
+      if (found <= revision && (found > compacted || index.at(index.keyOf(id), compacted) === id)) ids.push(id);
     }
-    const fault = yield* hasher.addAll(Uint32Array.from(ids));
-    if (fault !== undefined) return fault;
-    if (ids.length === 0 && index.revision(index.historyAt(at)) > revision) break;
+    const failed = yield* hasher.addAll(Uint32Array.from(ids));
+    if (failed !== undefined) return failed;
   }
   return { revision: current, hash: hasher.sum, compactRevision: compacted, hashRevision: revision };
 }
 
 /** What a reader at `revision` sees, in order of revisions. */
-function* versionsAt(parts: ReadParts, from: Uint8Array, revision: number): Steps<Uint32Array> {
+function* versionsAt(parts: ReadParts, revision: number): Steps<Uint32Array> {
   const { index, budget } = parts;
   let found = new Uint32Array(1024);
   let count = 0;
   if (revision >= 0) {
-    const walk = index.walk(from, undefined, revision);
+    const walk = index.walk(EVERYTHING, undefined, revision);
     const ids = new Uint32Array(256);
     while (!walk.done) {
       const more = walk.next(ids);
@@ -73,8 +76,7 @@ function* versionsAt(parts: ReadParts, from: Uint8Array, revision: number): Step
 }
 
 /** The part at or below a revision of versions in order. */
-// eslint-disable-next-line require-yield -- one of the steps, though it needs only one
-function* upTo(parts: ReadParts, ids: Uint32Array, revision: number): Steps<Uint32Array> {
+function upTo(parts: ReadParts, ids: Uint32Array, revision: number): Uint32Array {
   let end = ids.length;
   while (end > 0 && parts.index.revision(ids[end - 1]!) > revision) end--;
   return ids.subarray(0, end);

@@ -82,17 +82,21 @@ export class Slices {
 
   /**
    * Runs `steps` to their end: the first slice at once, the others later. Returns the result when the first slice was
-   * enough; else undefined, and `ended` is called with it later. `suspended` is called once, before the first wait.
+   * enough; else undefined, and `ended` is called with it later. `suspended` is called once, before the first wait; when
+   * it returns false the work is given up.
    */
   run<T>(
     steps: Steps<T>,
-    suspended: () => void,
+    suspended: () => boolean,
     ended: (value: T) => void,
   ): IteratorReturnResult<T> | undefined {
     this.budget.start();
     const first = steps.next();
     if (first.done === true) return first;
-    suspended();
+    if (!suspended()) {
+      steps.return(undefined as T);
+      return undefined;
+    }
     const job: Job = {
       slice: () => {
         const next = steps.next();

@@ -1,0 +1,150 @@
+import type { RangeRequest, TxnRequest } from '../wire/index.ts';
+import type { Scheduler } from '../base/index.ts';
+import type { StoreErrorCode } from './errors.ts';
+import { storeError } from './errors.ts';
+import { hashKvSteps } from './hash-kv.ts';
+import { leasesSteps } from './lease-calls.ts';
+import type { StoreLimits } from './limits.ts';
+import type { Pin, Pins } from './pins.ts';
+import { isPoint, rangePoint, rangeSteps, readRevision } from './range.ts';
+import { StreamedRange } from './range-stream.ts';
+import type {
+  Done,
+  HashKvResult,
+  LeasesResult,
+  RangeResult,
+  RangeSink,
+  RangeStream,
+  TxnResult,
+} from './results.ts';
+import type { Slices, Steps } from './slices.ts';
+import { isSerializable } from './txn-plan.ts';
+import { readOnlyTxnSteps } from './txn.ts';
+import { checkRange } from './validate.ts';
+import type { ReadParts } from './view.ts';
+
+/** What reads need of the leadership: whether a linearizable answer may leave now. */
+export type Confirm = () => StoreErrorCode | undefined;
+
+/**
+ * The read path: everything is read at the committed revision, what is small at once within the call, what is not in
+ * slices with the revision pinned. A linearizable answer leaves only under the leader's lease, checked after the work.
+ */
+export class Reader {
+  readonly #parts: ReadParts;
+  readonly #slices: Slices;
+  readonly #scheduler: Scheduler;
+  readonly #pins: Pins;
+  readonly #limits: StoreLimits;
+  readonly #confirm: Confirm;
+
+  constructor(options: {
+    parts: ReadParts;
+    slices: Slices;
+    scheduler: Scheduler;
+    pins: Pins;
+    limits: StoreLimits;
+    confirm: Confirm;
+  }) {
+    this.#parts = options.parts;
+    this.#slices = options.slices;
+    this.#scheduler = options.scheduler;
+    this.#pins = options.pins;
+    this.#limits = options.limits;
+    this.#confirm = options.confirm;
+  }
+
+  range(request: RangeRequest, done: Done<RangeResult>): void {
+    const refusal = checkRange(request);
+    if (refusal !== undefined) return fail(done, refusal);
+    const { state } = this.#parts;
+    const header = state.revision;
+    const revision = readRevision(request.revision, header, state.compactedExact);
+    if (typeof revision === 'string') return this.#end(done, revision, request.serializable);
+    if (isPoint(request)) {
+      const result = rangePoint(this.#parts, request, revision, header);
+      if (result !== undefined) return this.#end(done, result, request.serializable);
+    }
+    this.#walk(revision, request.serializable, done, (held) =>
+      rangeSteps(this.#parts, request, revision, header, held),
+    );
+  }
+
+  rangeStream(request: RangeRequest, sink: RangeSink): RangeStream {
+    return new StreamedRange(
+      {
+        parts: this.#parts,
+        slices: this.#slices,
+        scheduler: this.#scheduler,
+        pins: this.#pins,
+        limits: this.#limits,
+        confirm: this.#confirm,
+      },
+      request,
+      sink,
+    );
+  }
+
+  /** A transaction that cannot write. It has been validated. */
+  txn(request: TxnRequest, done: Done<TxnResult>): void {
+    const { revision } = this.#parts.state;
+    // Ranges in it may read as far back as the compaction.
+    const pinned = Math.min(revision, ...request.success.concat(request.failure).map(revisionOf));
+    this.#walk(pinned, isSerializable(request), done, () => readOnlyTxnSteps(this.#parts, request, revision));
+  }
+
+  /** 0: at the current revision. */
+  hashKv(requested: number, done: Done<HashKvResult>): void {
+    const { state } = this.#parts;
+    if (requested > 0 && requested < state.compactedExact) return fail(done, 'Compacted');
+    if (requested > state.revision) return fail(done, 'FutureRev');
+    const revision = requested === 0 ? state.revision : requested;
+    this.#walk(state.compacted, true, done, () => hashKvSteps(this.#parts, revision, state.revision));
+  }
+
+  leases(done: Done<LeasesResult>): void {
+    const { state, budget } = this.#parts;
+    this.#walk(state.revision, false, done, () => leasesSteps({ state, budget }));
+  }
+
+  /** Runs steps that read at `revision` or above, which is pinned if they take longer than one slice. */
+  #walk<T extends object>(
+    revision: number,
+    serializable: boolean,
+    done: Done<T>,
+    begin: (held: (bytes: number) => StoreErrorCode | undefined) => Steps<T | StoreErrorCode>,
+  ): void {
+    let pin: Pin | undefined;
+    const finish = (result: T | StoreErrorCode): void => {
+      if (pin !== undefined) this.#pins.close(pin);
+      this.#end(done, result, serializable);
+    };
+    const held = (bytes: number): StoreErrorCode | undefined => {
+      if (pin !== undefined) return this.#pins.hold(pin, bytes);
+      return undefined;
+    };
+    const suspended = (): boolean => {
+      pin = this.#pins.open(revision);
+      if (pin === undefined) fail(done, 'TooManyRequests');
+      return pin !== undefined;
+    };
+    const ended = this.#slices.run(begin(held), suspended, finish);
+    if (ended !== undefined) finish(ended.value);
+  }
+
+  #end<T extends object>(done: Done<T>, result: T | StoreErrorCode, serializable: boolean): void {
+    const refusal = serializable ? undefined : this.#confirm();
+    if (refusal !== undefined) fail(done, refusal);
+    else if (typeof result === 'string') fail(done, result);
+    else done(undefined, result);
+  }
+}
+
+function revisionOf(op: TxnRequest['success'][number]): number {
+  return op.kind === 'range' && op.request.revision > 0 ? op.request.revision : Infinity;
+}
+
+/** A failed call has no result; `done` looks at the error first. */
+function fail<T>(done: Done<T>, refusal: StoreErrorCode): void {
+  (done as (error: unknown, result?: T) => void)(storeError(refusal));
+}
