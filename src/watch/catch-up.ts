@@ -111,7 +111,8 @@ export class CatchUp {
     const { budget, source } = this.#host;
     const lostBelow = Math.max(pass.lostBelow, source.compacted());
     for (let watcher = pass.ranges.any(); watcher !== undefined; watcher = pass.ranges.any()) {
-      if (budget.step()) return false;
+      if (budget.isSpent) return false;
+      budget.step();
       this.remove(watcher);
       if (this.#failed.has(pass)) watcher.stream.fail({ code: 'unavailable' });
       this.#host.place(watcher, lostBelow);

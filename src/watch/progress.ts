@@ -85,7 +85,8 @@ export class Progress {
   step(): void {
     const { budget } = this.#host;
     for (const stream of this.#asked) {
-      if (budget.step()) return;
+      if (budget.isSpent) return;
+      budget.step();
       this.#asked.delete(stream);
       if (!stream.isReady) continue;
       stream.isProgressWanted = false;
@@ -94,7 +95,7 @@ export class Progress {
     for (const [stream, watchers] of this.#ticking) {
       for (let item = watchers.next(); item.done !== true; item = watchers.next()) {
         this.#tick(stream, item.value);
-        if (budget.step()) return;
+        if (budget.step()) return; // The iterator keeps the place.
       }
       this.#ticking.delete(stream);
     }

@@ -189,6 +189,17 @@ export class WatchWorld {
     this.#bodies.set(`${modRevision}/${sub}`, place.bytes.subarray(place.offset, place.offset + length));
   }
 
+  /** Takes back everything proposed, as a node does that is no longer leader. */
+  abandon(): void {
+    this.index.popAbove(this.revision, () => undefined);
+    while ((this.history.at(-1)?.kv.modRevision ?? 0) > this.revision) {
+      const event = this.history.pop();
+      if (event?.previous !== undefined) this.#current.set(event.kv.key, event.previous);
+      else if (event !== undefined) this.#current.delete(event.kv.key);
+    }
+    this.#proposed = this.revision;
+  }
+
   /** Commits everything proposed, as one group. */
   commit(): void {
     this.revision = this.#proposed;
@@ -285,11 +296,11 @@ export class TestClient implements WatchSink {
     this.ended = { error };
   }
 
-  /** The transport takes so many more. */
+  /** The transport takes so many more, at least one. */
   drain(room: number): boolean {
     this.room = room;
-    this.#isFull = room <= 0;
-    return this.#isFull ? false : this.stream.drained();
+    this.#isFull = false;
+    return this.stream.drained();
   }
 
   create(fields: {

@@ -291,3 +291,54 @@ export function joinFragments(responses: readonly WatchResponse[]): WatchRespons
   }
   return joined;
 }
+
+/** A watcher's life as its client saw it. */
+export interface WatchLife extends WatchRecord {
+  watchId: number;
+  /** As it was sent: 0 for from now on. */
+  startSent: number;
+  /** The response that ended it, if one did. */
+  end: WatchResponse | undefined;
+}
+
+/**
+ * Takes the responses of one stream apart. `specs` are the creates in the order sent, with the start revision as sent.
+ * Throws on a response that belongs to no watcher.
+ */
+export function splitStream(responses: readonly WatchResponse[], specs: readonly WatchSpec[]): WatchLife[] {
+  const lives: WatchLife[] = [];
+  const open = new Map<number, WatchLife>();
+  let created = 0;
+  for (const response of joinFragments(responses)) {
+    if (response.created) {
+      const spec = specs[created++];
+      if (spec === undefined) throw new Error('more created answers than creates');
+      if (response.canceled) continue;
+      if (open.has(response.watchId)) throw new Error(`watch id ${response.watchId} is given twice`);
+      const startRevision = spec.startRevision === 0 ? response.revision + 1 : spec.startRevision;
+      const life: WatchLife = {
+        watchId: response.watchId,
+        startSent: spec.startRevision,
+        spec: { ...spec, startRevision },
+        responses: [],
+        end: undefined,
+      };
+      open.set(response.watchId, life);
+      lives.push(life);
+    } else if (response.watchId === -1 && isProgress(response)) {
+      for (const life of open.values()) if (life.end === undefined) life.responses.push(response);
+    } else {
+      const life = open.get(response.watchId);
+      if (life === undefined)
+        throw new Error(`a response for watch id ${response.watchId}, which nobody has`);
+      if (life.end !== undefined && !response.canceled)
+        throw new Error('a response after the end of a watch');
+      life.responses.push(response);
+      if (!response.canceled) continue;
+      life.end ??= response;
+      // The id of a compacted watcher stays taken until it is cancelled.
+      if (response.compactRevision === 0) open.delete(response.watchId);
+    }
+  }
+  return lives;
+}
