@@ -18,5 +18,7 @@ export interface ServerContext {
   readonly clientUrls: readonly string[];
   /** A streamed range is sent in messages of about this size: etcd's `--max-request-bytes`. */
   readonly requestBytesMax: number;
+  /** Aborted when the server stops: streams that would last for ever end then. */
+  readonly stop: AbortSignal;
   readonly logger: Logger;
 }

@@ -1,4 +1,5 @@
-import { StoreError, storeError, type StoreErrorCode } from '../store/index.ts';
+import type { StoreError } from '../store/index.ts';
+import { storeError, type StoreErrorCode } from '../store/index.ts';
 import { GrpcCode, type GrpcStatus } from '../transport/index.ts';
 import { WireError } from '../wire/index.ts';
 

@@ -1,4 +1,4 @@
-import type { BidiStream, Service } from '../transport/index.ts';
+import type { BidiStream, GrpcStatus, Service } from '../transport/index.ts';
 import {
   decodeLeaseGrantRequest,
   decodeLeaseKeepAliveRequest,
@@ -10,7 +10,7 @@ import {
   codecOf,
 } from '../wire/index.ts';
 import type { ServerContext } from './context.ts';
-import { statusOf, statusOfMalformed } from './errors.ts';
+import { statusOf, statusOfCode, statusOfMalformed } from './errors.ts';
 import { answer, coldUnary, hotUnary } from './unary.ts';
 
 /** `etcdserverpb.Lease`. */
@@ -70,17 +70,25 @@ export function leaseService(context: ServerContext): Service {
  * One answer after the other in the order of the requests, as etcd gives them. While the store works on one, the
  * transport is paused, so what waits here is bounded by what it had read already.
  */
-function serveKeepAlives({ store, headers }: ServerContext, stream: BidiStream): void {
+function serveKeepAlives({ store, headers, stop }: ServerContext, stream: BidiStream): void {
+  const stopped = (): void => stream.end(statusOfCode('Stopped'));
+  stop.addEventListener('abort', stopped, { once: true });
+  const release = (): void => stop.removeEventListener('abort', stopped);
   const waiting: Uint8Array[] = [];
   let isBusy = false;
   let isHalfClosed = false;
   let isFull = false;
 
+  const end = (status?: GrpcStatus): void => {
+    release();
+    waiting.length = 0;
+    stream.end(status);
+  };
   const next = (): void => {
-    if (isBusy || isFull) return;
+    if (isBusy || isFull || stream.ended) return;
     const bytes = waiting.shift();
     if (bytes === undefined) {
-      if (isHalfClosed) stream.end();
+      if (isHalfClosed) end();
       else stream.resume();
       return;
     }
@@ -88,15 +96,14 @@ function serveKeepAlives({ store, headers }: ServerContext, stream: BidiStream):
     try {
       id = decodeLeaseKeepAliveRequest(bytes).id;
     } catch (error) {
-      waiting.length = 0;
-      stream.end(statusOfMalformed(error, 'stream'));
+      end(statusOfMalformed(error, 'stream'));
       return;
     }
     isBusy = true;
     store.leaseKeepAlive(id, (error, result) => {
       isBusy = false;
       if (error !== undefined) {
-        stream.end(statusOf(error));
+        end(statusOf(error));
         return;
       }
       const response = { header: headers.at(result.revision), id, ttl: result.ttl };
@@ -118,6 +125,7 @@ function serveKeepAlives({ store, headers }: ServerContext, stream: BidiStream):
     next();
   });
   stream.onCancel(() => {
+    release();
     waiting.length = 0;
   });
 }

@@ -15,7 +15,6 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Whether the bytes that the characters of a header stand for (one each) are UTF-8. */
 function isUtf8(header: string): boolean {
-  // eslint-disable-next-line no-control-regex -- the point is to tell ASCII, which is nearly always what comes
   if (/^[\x00-\x7f]*$/.test(header)) return true;
   try {
     utf8.decode(Buffer.from(header, 'latin1'));

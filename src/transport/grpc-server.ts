@@ -11,7 +11,7 @@ import {
 import { BidiCall, ServerStreamCall, UnaryCall } from './grpc-calls.ts';
 import type { GrpcDuplex, GrpcUnaryCall, GrpcWritable, Outgoing } from './grpc-calls.ts';
 import { answerInGosWords, answerUnknownMethods, refuseCalls } from './grpc-texts.ts';
-import { Listener } from './listener.ts';
+import type { Listener } from './listener.ts';
 import type { GrpcServer, Method, Reply, Service, UnaryHandler } from './service.ts';
 import { GrpcCode, type GrpcStatus } from './status.ts';
 
@@ -76,10 +76,9 @@ class GrpcJsServer implements GrpcServer {
     return this.#listeners.reduce((sum, listener) => sum + listener.connections, 0);
   }
 
-  async listen(url: string): Promise<{ url: string }> {
-    const listener = await Listener.open(url, (socket) => this.#injector.injectConnection(socket));
+  serve(listener: Listener): void {
     this.#listeners.push(listener);
-    return { url: listener.url };
+    listener.serve((socket) => this.#injector.injectConnection(socket));
   }
 
   async drain(graceMs: number): Promise<void> {

@@ -4,44 +4,50 @@ import { TransportError } from './errors.ts';
 /** Connections waiting to be accepted, at most; the system may have a lower bound. */
 const backlogMax = 1024;
 
+/** Connections that wait until somebody serves them, at most; more are closed. */
+const unservedMax = 1024;
+
 /**
  * A TCP port and the connections accepted on it, so that both can be closed at will whatever protocol is spoken on them.
+ * Connections that come before `serve` wait for it, so that a port can be claimed before anything else is done.
  */
 export class Listener {
   /** The URL with the real port. */
   readonly url: string;
   readonly #server: Server;
-  readonly #sockets: Set<Socket>;
+  readonly #sockets = new Set<Socket>();
+  #accept: ((socket: Socket) => void) | undefined;
 
-  private constructor(url: string, server: Server, sockets: Set<Socket>) {
+  private constructor(url: string, server: Server) {
     this.url = url;
     this.#server = server;
-    this.#sockets = sockets;
+    server.on('connection', (socket) => this.#accepted(socket));
   }
 
-  /** Listens at an `http://host:port` URL and hands every connection to `accept`. */
-  static open(url: string, accept: (socket: Socket) => void): Promise<Listener> {
+  /** Listens at an `http://host:port` URL; port 0 lets the system choose. Rejects with TransportError. */
+  static async open(url: string): Promise<Listener> {
     const { host, port, shown } = parseListenUrl(url);
-    const sockets = new Set<Socket>();
-    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      accept(socket);
-    });
-    return new Promise((resolve, reject) => {
+    const server = createServer({ noDelay: true, keepAlive: true });
+    await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error): void => reject(listenError(shown, cause));
       server.once('error', failed);
       server.listen({ host, port, backlog: backlogMax }, () => {
         server.off('error', failed);
-        const real = (server.address() as AddressInfo).port;
-        const shownHost = host.includes(':') ? `[${host}]` : host;
-        resolve(new Listener(`http://${shownHost}:${real}`, server, sockets));
+        resolve();
       });
     });
+    const shownHost = host.includes(':') ? `[${host}]` : host;
+    return new Listener(`http://${shownHost}:${(server.address() as AddressInfo).port}`, server);
   }
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** Hands every connection to `accept`, first those that wait. */
+  serve(accept: (socket: Socket) => void): void {
+    this.#accept = accept;
+    for (const socket of this.#sockets) accept(socket);
   }
 
   /** Accepts no more connections; those that are open go on. */
@@ -53,6 +59,17 @@ export class Listener {
   destroy(): void {
     this.stop();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #accepted(socket: Socket): void {
+    if (this.#accept === undefined && this.#sockets.size >= unservedMax) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#accept === undefined) socket.once('error', () => socket.destroy());
+    else this.#accept(socket);
   }
 }
 

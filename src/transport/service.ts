@@ -1,3 +1,4 @@
+import type { Listener } from './listener.ts';
 import type { GrpcStatus } from './status.ts';
 
 /**
@@ -67,8 +68,8 @@ export interface Service {
 }
 
 export interface GrpcServer {
-  /** Starts to accept connections at an `http://host:port` URL; port 0 lets the system choose. Gives the real URL. */
-  listen(url: string): Promise<{ url: string }>;
+  /** Serves the connections of a listener, which it owns from now on. */
+  serve(listener: Listener): void;
   /** How many connections are open. */
   readonly connections: number;
   /**

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Logger } from '../../base/index.ts';
-import { Listener } from '../../transport/index.ts';
+import type { Listener } from '../../transport/index.ts';
 import type { HttpRoute } from './routes.ts';
 
 /** A client that sends its head more slowly than this is cut off. */
@@ -21,11 +21,10 @@ export class HttpServer {
     });
   }
 
-  /** Listens at an `http://host:port` URL. Gives the URL with the real port. */
-  async listen(url: string): Promise<{ url: string }> {
-    const listener = await Listener.open(url, (socket) => this.#server.emit('connection', socket));
+  /** Serves the connections of a listener, which it owns from now on. */
+  serve(listener: Listener): void {
     this.#listeners.push(listener);
-    return { url: listener.url };
+    listener.serve((socket) => this.#server.emit('connection', socket));
   }
 
   close(): void {
