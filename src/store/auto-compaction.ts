@@ -1,6 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { Cancel, Clock, Logger, Scheduler } from '../base/index.ts';
-import { StoreError } from './errors.ts';
+import type { StoreError } from './errors.ts';
 
 /** etcd's `--auto-compaction-mode` and `--auto-compaction-retention`. */
 export type AutoCompactionOptions =
@@ -9,7 +9,7 @@ export type AutoCompactionOptions =
   | { readonly mode: 'revision'; readonly retentionRevisions: number };
 
 export interface AutoCompactionTarget {
-  readonly revision: number;
+  current(): number;
   compact(revision: number, done: (error: StoreError | undefined) => void): void;
 }
 
@@ -57,7 +57,7 @@ export class AutoCompaction {
     let last = { revision: 0, atMs: clock.nowMs() };
     let waitMs = retentionMs;
     const sample = (): void => {
-      samples.push(target.revision);
+      samples.push(target.current());
       if (samples.length > samplesMax) samples.shift();
       this.#after(sampleMs, () => {
         const revision = samples[0] as number;
@@ -77,7 +77,7 @@ export class AutoCompaction {
     let last = 0;
     const look = (): void => {
       this.#after(REVISION_MODE_INTERVAL_MS, () => {
-        const revision = this.#parts.target.revision - retentionRevisions;
+        const revision = this.#parts.target.current() - retentionRevisions;
         if (revision <= 0 || revision === last) return look();
         this.#compact(revision, (succeeded) => {
           if (succeeded) last = revision;

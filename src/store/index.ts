@@ -7,3 +7,5 @@ export { DEFAULT_LIMITS, LEASE_TTL_MAX } from './limits.ts';
 export * from './results.ts';
 export type { AutoCompactionOptions } from './auto-compaction.ts';
 export type { StoreApi } from './store-api.ts';
+export type { Engine, StoreOptions } from './options.ts';
+export { Store } from './store.ts';

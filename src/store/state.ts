@@ -5,9 +5,11 @@ import { EntryKind } from '../log/index.ts';
 import type { Commit, CommitListener, Liveness, LogTarget, Record, VersionKind } from '../log/index.ts';
 import { lease } from '../wire/index.ts';
 import { Alarms } from './alarms.ts';
+import { crc32c } from './crc32c.ts';
 import { LeaseTable } from './leases.ts';
 import type { Lease } from './leases.ts';
 import { Pending } from './pending.ts';
+import { AlarmType } from './results.ts';
 
 /** Who must know what a commit changed. All are called while it is applied, before any waiter is told. */
 export interface StateListener {
@@ -140,6 +142,16 @@ export class State implements LogTarget, CommitListener, Liveness {
 
   alarmIsLive(member: bigint, alarm: number): boolean {
     return this.alarms.has(member, alarm);
+  }
+
+  /** A checksum of leases and alarms, whatever their order. */
+  digest(): number {
+    let sum = 0;
+    for (const { id, ttl } of this.leases.all()) sum ^= crc32c(0, Buffer.from(`lease ${id} ${ttl}`));
+    for (const { member, alarm } of this.alarms.list(AlarmType.none)) {
+      sum ^= crc32c(0, Buffer.from(`alarm ${member} ${alarm}`));
+    }
+    return sum >>> 0;
   }
 
   /** The lease of a version that is in memory; 0n for a tombstone. */

@@ -1,0 +1,33 @@
+import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import type { LogFaults, LogLimits, LogWriterOptions } from '../log/index.ts';
+import type { AutoCompactionOptions } from './auto-compaction.ts';
+import type { StoreLimits } from './limits.ts';
+
+/** The engine's contract, as the log room knows it. */
+export type Engine = LogWriterOptions['engine'];
+
+export interface StoreOptions {
+  readonly engine: Engine;
+  /** Names the log in the engine: its keys start with `engram/KEYSPACE/`. */
+  readonly keyspace: string;
+  /** This node's `--name`: with the cluster id it makes the member id. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The leader's lease: whether answers that need it may leave now. */
+  readonly lease: { holds(): boolean };
+  readonly limits?: Partial<StoreLimits>;
+  readonly logLimits?: Partial<LogLimits>;
+  /** Live bytes and uncompacted history at most; 0 or less: no bound. @default 0 */
+  readonly quotaBytes?: number;
+  /** Seconds. Shorter leases are granted this. @default 2 (etcd's with default election timeouts) */
+  readonly leaseTtlMin?: number;
+  /** @default off */
+  readonly autoCompaction?: AutoCompactionOptions;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
+  /** Bugs that the simulator plants; handed to the log. */
+  readonly faults?: LogFaults;
+}
