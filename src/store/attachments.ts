@@ -20,7 +20,7 @@ export class Attachments {
   /** The slot that `key` is attached to, or NONE. */
   slotOf(key: KeyId): number {
     const block = this.#blocks[key >>> BLOCK_SHIFT];
-    return block === undefined ? NONE : block[(key & BLOCK_MASK) * ROW + 2]! - 1 >>> 0;
+    return block === undefined ? NONE : (block[(key & BLOCK_MASK) * ROW + 2]! - 1) >>> 0;
   }
 
   count(slot: number): number {

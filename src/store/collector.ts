@@ -1,7 +1,14 @@
 import { ByteRuns } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
 import type { KeyIndex, Segments, VersionId } from '../index/index.ts';
-import { createRevision, keysOnlyLength, modRevision, SortOrder, SortTarget, version } from '../wire/index.ts';
+import {
+  createRevision,
+  keysOnlyLength,
+  modRevision,
+  SortOrder,
+  SortTarget,
+  version,
+} from '../wire/index.ts';
 import type { RangeRequest } from '../wire/index.ts';
 import { Sorter } from './sorter.ts';
 
@@ -99,7 +106,8 @@ export class Collector {
     if (this.#filtersCreate && !this.#createMatches(createRevision(buffer, offset, length))) return;
     this.matched++;
     if (this.sorter !== undefined) {
-      if (!this.#isBeyondLimit()) this.sorter.add(this.#sortKey(buffer, offset, length), buffer, offset, length);
+      if (!this.#isBeyondLimit())
+        this.sorter.add(this.#sortKey(buffer, offset, length), buffer, offset, length);
     } else if (!this.#isBeyondLimit()) {
       this.kvs.push(buffer, offset, this.#keysOnly ? keysOnlyLength(buffer, offset, length) : length);
     }
@@ -126,7 +134,8 @@ export class Collector {
   #modMatches(revision: number): boolean {
     const { minModRevision, maxModRevision } = this.#request;
     return (
-      (minModRevision === 0 || revision >= minModRevision) && (maxModRevision === 0 || revision <= maxModRevision)
+      (minModRevision === 0 || revision >= minModRevision) &&
+      (maxModRevision === 0 || revision <= maxModRevision)
     );
   }
 

@@ -20,7 +20,11 @@ import type { ReadParts } from './view.ts';
  * Whether all compares hold at `revision` (etcd-v3.md B.4, rules 4 and 7). Bodies at the revisions that a transaction is
  * judged at are always in memory.
  */
-export function* comparesHold(parts: ReadParts, compares: readonly Compare[], revision: number): Steps<boolean> {
+export function* comparesHold(
+  parts: ReadParts,
+  compares: readonly Compare[],
+  revision: number,
+): Steps<boolean> {
   for (const compare of compares) {
     if (compare.rangeEnd.length === 0) {
       if (!holdsFor(parts, compare, liveAt(parts.index, compare.key, revision))) return false;
@@ -79,7 +83,10 @@ function orderOf(parts: ReadParts, compare: Compare, id: VersionId): number {
     case CompareTarget.modRevision:
       return modRevision(bytes, offset, length) - (operand.kind === 'modRevision' ? operand.value : 0);
     case CompareTarget.value:
-      return compareBytes(valueView(bytes, offset, length), operand.kind === 'value' ? operand.value : NO_BYTES);
+      return compareBytes(
+        valueView(bytes, offset, length),
+        operand.kind === 'value' ? operand.value : NO_BYTES,
+      );
     case CompareTarget.lease: {
       const found = exists ? lease(bytes, offset, length) : 0n;
       const expected = operand.kind === 'lease' ? operand.value : 0n;

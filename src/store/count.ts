@@ -9,7 +9,12 @@ const AT_ONCE_MAX = 2048;
  * How many keys of [from, to) live at `revision`. Exact. From the tree's counts corrected by the history since then when
  * that is short, from what the page before knew, or by walking.
  */
-export function* countSteps(parts: ReadParts, from: Bytes, to: Bytes | undefined, revision: number): Steps<number> {
+export function* countSteps(
+  parts: ReadParts,
+  from: Bytes,
+  to: Bytes | undefined,
+  revision: number,
+): Steps<number> {
   const { index } = parts;
   const remembered = parts.counts.get(revision, from, to);
   if (remembered !== undefined) return remembered;

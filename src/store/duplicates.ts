@@ -23,7 +23,10 @@ function changesOf(operations: readonly RequestOp[]): Changes | undefined {
   const changes: Changes = { puts: new Set(), deletes: new Intervals() };
   for (const operation of operations) {
     if (operation.kind === 'deleteRange') {
-      changes.deletes.add(latin1(operation.request.key), endOf(operation.request.key, operation.request.rangeEnd));
+      changes.deletes.add(
+        latin1(operation.request.key),
+        endOf(operation.request.key, operation.request.rangeEnd),
+      );
     }
   }
   for (const operation of operations) {

@@ -95,10 +95,7 @@ export const STORE_ERRORS = {
     unavailable,
     'etcdserver: request timed out, possibly due to previous leader failure',
   ],
-  TimeoutDueToConnectionLost: [
-    unavailable,
-    'etcdserver: request timed out, possibly due to connection lost',
-  ],
+  TimeoutDueToConnectionLost: [unavailable, 'etcdserver: request timed out, possibly due to connection lost'],
   TimeoutWaitAppliedIndex: [
     unavailable,
     'etcdserver: request timed out, waiting for the applied index took too long',
@@ -109,10 +106,7 @@ export const STORE_ERRORS = {
   BadLeaderTransferee: [failedPrecondition, 'etcdserver: bad leader transferee'],
   WrongDowngradeVersionFormat: [invalidArgument, 'etcdserver: wrong downgrade target version format'],
   InvalidDowngradeTargetVersion: [invalidArgument, 'etcdserver: invalid downgrade target version'],
-  ClusterVersionUnavailable: [
-    failedPrecondition,
-    'etcdserver: cluster version not found during downgrade',
-  ],
+  ClusterVersionUnavailable: [failedPrecondition, 'etcdserver: cluster version not found during downgrade'],
   DowngradeInProcess: [failedPrecondition, 'etcdserver: cluster has a downgrade job in progress'],
   NoInflightDowngrade: [failedPrecondition, 'etcdserver: no inflight downgrade job'],
   Canceled: [canceled, 'etcdserver: request canceled'],

@@ -44,7 +44,8 @@ export function* hashKvSteps(
     for (let i = at; i < Math.min(at + BATCH, index.historyEnd); i++) {
       const id = index.historyAt(i);
       const found = index.revision(id);
-      if (found <= revision && (found > compacted || index.at(index.keyOf(id), compacted) === id)) ids.push(id);
+      if (found <= revision && (found > compacted || index.at(index.keyOf(id), compacted) === id))
+        ids.push(id);
     }
     const failed = yield* hasher.addAll(Uint32Array.from(ids));
     if (failed !== undefined) return failed;

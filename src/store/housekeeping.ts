@@ -96,7 +96,8 @@ export class Housekeeping {
     this.#moving = true;
     this.#slices.add({
       slice: () => {
-        if (this.#running && this.#state.index.evacuateStep(UNITS_PER_STEP, this.#state.revision)) return true;
+        if (this.#running && this.#state.index.evacuateStep(UNITS_PER_STEP, this.#state.revision))
+          return true;
         this.#moving = false;
         return false;
       },

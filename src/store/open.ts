@@ -31,7 +31,16 @@ export async function openLog(options: StoreOptions, limits: StoreLimits): Promi
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     state.index.beginBulk();
     const from = { from: state.sequence, fromRevision: state.revision };
-    const { head, headBytes } = await replay({ engine, keys, arena, map, target: state, ...from, signal, ...faults });
+    const { head, headBytes } = await replay({
+      engine,
+      keys,
+      arena,
+      map,
+      target: state,
+      ...from,
+      signal,
+      ...faults,
+    });
     state.index.endBulk();
     assert(state.sequence === head.sequence && state.revision === head.revision, 'a replay ends at the head');
     const writer = new Writer({
@@ -42,7 +51,10 @@ export async function openLog(options: StoreOptions, limits: StoreLimits): Promi
     });
     const outcome = await writer.start();
     if (outcome !== 'leading') continue;
-    const cleaner = new Cleaner({ writer, engine, keys, map, liveness: state, logger, ...faults });
+    const cleaner = new Cleaner({
+      ...{ writer, engine, keys, map, liveness: state, scheduler, logger, ...faults },
+      ...(options.cleanerLimits === undefined ? {} : { limits: options.cleanerLimits }),
+    });
     return { state, writer, cleaner, history: new HistoryReader({ engine, keys, map }) };
   }
   throw new Error(`Cannot take over the log: another process keeps writing to keyspace ${options.keyspace}`);

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
-import type { LogFaults, LogLimits, LogWriterOptions } from '../log/index.ts';
+import type { CleanerOptions, LogFaults, LogLimits, LogWriterOptions } from '../log/index.ts';
 import type { AutoCompactionOptions } from './auto-compaction.ts';
 import type { StoreLimits } from './limits.ts';
 
@@ -20,6 +20,7 @@ export interface StoreOptions {
   readonly lease: { holds(): boolean };
   readonly limits?: Partial<StoreLimits>;
   readonly logLimits?: Partial<LogLimits>;
+  readonly cleanerLimits?: NonNullable<CleanerOptions['limits']>;
   /** Live bytes and uncompacted history at most; 0 or less: no bound. @default 0 */
   readonly quotaBytes?: number;
   /** Seconds. Shorter leases are granted this. @default 2 (etcd's with default election timeouts) */

@@ -24,7 +24,8 @@ export class PutCall extends ProposingCall<PutResult> implements PutResult {
     const { state, writer, quota } = this.parts;
     if (state.pending.alarms) return 'wait';
     if (state.alarms.corrupt) return this.fail('Corrupt');
-    if (state.alarms.noSpace || !quota.admits(putCost(request.key, request.value))) return this.fail('NoSpace');
+    if (state.alarms.noSpace || !quota.admits(putCost(request.key, request.value)))
+      return this.fail('NoSpace');
     if (request.lease !== 0n) {
       if (state.pending.lease(request.lease)) return 'wait';
       if (state.leases.get(request.lease) === undefined) return this.fail('LeaseNotFound');

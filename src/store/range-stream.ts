@@ -109,7 +109,7 @@ export class StreamedRange implements RangeStream {
       const count = walk.next(ids);
       const wanted = Math.min(count, limit - found);
       found += count;
-      for (let at = batch.take(ids, 0, wanted); at < wanted; ) {
+      for (let at = batch.take(ids, 0, wanted); at < wanted;) {
         const bodies = fetchBodies(parts, ids, at, wanted, (id) => batch.needsBody(id));
         yield bodies.ready;
         if (bodies.failed !== undefined) return this.#end(bodies.failed);

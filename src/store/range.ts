@@ -150,7 +150,9 @@ function* singleKey(
 function* inOrder(parts: ReadParts, collector: Collector, request: RangeRequest): Steps<ByteRuns> {
   const { sorter } = collector;
   if (sorter === undefined) return collector.kvs;
-  const kvs = yield* sorter.sorted(parts.budget, (buffer, offset, length) => collector.cut(buffer, offset, length));
+  const kvs = yield* sorter.sorted(parts.budget, (buffer, offset, length) =>
+    collector.cut(buffer, offset, length),
+  );
   if (request.limit > 0) kvs.truncate(Math.min(kvs.count, request.limit));
   return kvs;
 }
@@ -164,7 +166,8 @@ function rememberNextPage(
   kvs: ByteRuns,
   count: number,
 ): void {
-  if (kvs.count === 0 || isDescendingByKey(request) || hasFilters(request) || request.sortTarget !== 0) return;
+  if (kvs.count === 0 || isDescendingByKey(request) || hasFilters(request) || request.sortTarget !== 0)
+    return;
   const last = kvs.count - 1;
   const key = keyView(kvs.buffer(last), kvs.offset(last));
   const from = Buffer.alloc(key.length + 1);

@@ -56,7 +56,10 @@ export class Sorter {
   }
 
   /** The bodies in order, each as long as `cut` says. */
-  *sorted(budget: Budget, cut: (buffer: Uint8Array, offset: number, length: number) => number): Steps<ByteRuns> {
+  *sorted(
+    budget: Budget,
+    cut: (buffer: Uint8Array, offset: number, length: number) => number,
+  ): Steps<ByteRuns> {
     const order = new Uint32Array(this.#limit === 0 ? this.#buffers.length : this.#heap.length);
     for (let i = 0; i < order.length; i++) order[i] = this.#limit === 0 ? i : this.#heap[i]!;
     const sorted = yield* mergeSort(order, (a, b) => this.#compare(a, b), budget);
@@ -90,7 +93,8 @@ export class Sorter {
 
   #dropLastSlot(): void {
     this.#buffers.pop();
-    for (const column of [this.#offsets, this.#lengths, this.#keys, this.#valueLengths, this.#arrivals]) column.pop();
+    for (const column of [this.#offsets, this.#lengths, this.#keys, this.#valueLengths, this.#arrivals])
+      column.pop();
   }
 
   #compare(a: number, b: number): number {

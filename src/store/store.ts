@@ -116,14 +116,22 @@ export class Store implements StoreApi {
     const pins = new Pins({ index: state.index, clock, limits });
     const member = this.memberId(options.name);
     const quota = new Quota({ state, writer: () => writer, member, bytesMax: options.quotaBytes ?? 0 });
-    const read = { state, index: state.index, segments: state.segments, history, budget: slices.budget, clock };
+    const read = {
+      state,
+      index: state.index,
+      segments: state.segments,
+      history,
+      budget: slices.budget,
+      clock,
+    };
     const counts = new CountMemory(limits.countsRememberedMax);
     const later = (run: () => void): void => scheduler.soon(run);
     this.#parts = { ...read, counts, writer, limits, pins, quota, later };
     this.#queue = new WriteQueue({ writer: () => writer, clock, scheduler, slices, limits });
     const confirm = (): StoreErrorCode | undefined => this.#confirm();
     this.#reader = new Reader({ parts: this.#parts, slices, scheduler, pins, limits, confirm });
-    const revoke = (id: bigint, done: (refusal: StoreErrorCode | undefined) => void): void => this.#expire(id, done);
+    const revoke = (id: bigint, done: (refusal: StoreErrorCode | undefined) => void): void =>
+      this.#expire(id, done);
     this.#lessor = new Lessor({ state, clock, scheduler, logger, limits, revoke });
     this.#housekeeping = new Housekeeping({ state, slices, scheduler, logger, pins, cleaner: () => cleaner });
     state.listener = {

@@ -50,7 +50,12 @@ export function* planTxn(parts: ReadParts, request: TxnRequest, revision: number
   return { result, ops };
 }
 
-function* choose(parts: ReadParts, request: TxnRequest, revision: number, ops: PlannedOp[]): Steps<TxnResult> {
+function* choose(
+  parts: ReadParts,
+  request: TxnRequest,
+  revision: number,
+  ops: PlannedOp[],
+): Steps<TxnResult> {
   const succeeded = yield* comparesHold(parts, request.compare, revision);
   const result: TxnResult = { revision: 0, succeeded, responses: [] };
   for (const op of succeeded ? request.success : request.failure) {

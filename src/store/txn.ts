@@ -62,7 +62,8 @@ export class TxnCall extends StepsCall<TxnResult> {
     const { state, writer } = parts;
     if (state.pending.alarms) return 'wait';
     if (state.alarms.corrupt) return 'Corrupt';
-    if (hasPut(this.#request) && (state.alarms.noSpace || !parts.quota.admits(costOf(this.#request)))) return 'NoSpace';
+    if (hasPut(this.#request) && (state.alarms.noSpace || !parts.quota.admits(costOf(this.#request))))
+      return 'NoSpace';
     const base = writer.proposedRevision;
     const plan = yield* planTxn(parts, this.#request, base);
     const refusal = checkPlan(parts, plan, base, true) ?? (yield* this.#readEarly(plan, base));
