@@ -141,13 +141,19 @@ function stabFrom(
 ): void {
   let node: RangeNode | undefined = from;
   while (node !== undefined) {
-    if (node.endMax !== undefined && compareRun(bytes, offset, length, node.endMax) >= 0) return;
     if (compareRun(bytes, offset, length, node.key) < 0) {
       node = node.left;
       continue;
     }
-    if (node.end === undefined || compareRun(bytes, offset, length, node.end) < 0) found.push(node);
-    if (node.left !== undefined) stabFrom(node.left, bytes, offset, length, found);
+    if (isBelow(bytes, offset, length, node.end)) found.push(node);
+    const { left } = node;
+    if (left !== undefined && isBelow(bytes, offset, length, left.endMax)) {
+      stabFrom(left, bytes, offset, length, found);
+    }
     node = node.right;
   }
+}
+
+function isBelow(bytes: Uint8Array, offset: number, length: number, end: Bytes | undefined): boolean {
+  return end === undefined || compareRun(bytes, offset, length, end) < 0;
 }
