@@ -20,5 +20,7 @@ export interface ServerContext {
   readonly requestBytesMax: number;
   /** Aborted when the server stops: streams that would last for ever end then. */
   readonly stop: AbortSignal;
+  /** `--max-txn-ops`. */
+  readonly txnOpsMax: number;
   readonly logger: Logger;
 }

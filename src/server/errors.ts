@@ -32,7 +32,8 @@ const CANNOT_PARSE = 'proto: cannot parse invalid wire-format data';
  */
 export function statusOfMalformed(error: unknown, kind: 'unary' | 'stream'): GrpcStatus {
   if (!(error instanceof WireError)) throw error;
-  if (error.code === 'tooManyOperations') return statusOfCode('TooManyOps');
+  // etcd's limit of operations ends nesting before that of the decoder does.
+  if (error.code === 'tooManyOperations' || error.code === 'nestedTooDeep') return statusOfCode('TooManyOps');
   const said = kind === 'unary' ? 'error unmarshalling request' : 'failed to unmarshal the received message';
   return { code: GrpcCode.internal, message: `grpc: ${said}: ${CANNOT_PARSE}` };
 }

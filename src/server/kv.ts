@@ -12,17 +12,23 @@ import {
   encodePutResponse,
   encodeRangeResponse,
   encodeTxnResponse,
+  operationsMax,
   type ResponseHeader,
   type ResponseOp,
+  type TxnRequest,
   type TxnResponse,
 } from '../wire/index.ts';
 import type { ServerContext } from './context.ts';
 import { rangeStreamMethod } from './range-stream.ts';
 import { answer, hotUnary } from './unary.ts';
 
+/** Compares, success and failure each, and the same once more in nested transactions with what the limit leaves. */
+const OPERATIONS_PER_OP_MAX = 8;
+
 /** `etcdserverpb.KV`. */
 export function kvService(context: ServerContext): Service {
   const { store, headers } = context;
+  const operationsLimit = Math.max(operationsMax, context.txnOpsMax * OPERATIONS_PER_OP_MAX);
   const range = hotUnary(decodeRangeRequest, (request, reply) =>
     store.range(
       request,
@@ -47,7 +53,8 @@ export function kvService(context: ServerContext): Service {
       ),
     ),
   );
-  const txn = hotUnary(decodeTxnRequest, (request, reply, requestBytes) =>
+  const decodeTxn = (bytes: Uint8Array): TxnRequest => decodeTxnRequest(bytes, operationsLimit);
+  const txn = hotUnary(decodeTxn, (request, reply, requestBytes) =>
     store.txn(
       request,
       requestBytes,

@@ -1,0 +1,247 @@
+import { ETCD_VERSION, type MethodCounters } from '../server/index.ts';
+import type { StoreApi } from '../store/index.ts';
+import {
+  exponentialBounds,
+  Histogram,
+  Metrics,
+  type MetricDefinition,
+  type Sample,
+} from '../telemetry/index.ts';
+import type { WatchHub } from '../watch/index.ts';
+import { ENGRAM_VERSION } from './version.ts';
+
+/** How long commits take, under the two names that dashboards of etcd read. */
+export interface CommitHistograms {
+  readonly fsync: Histogram;
+  readonly commit: Histogram;
+}
+
+/** Keep the buckets consistent with etcd: 1 ms, 2 ms, ... 8.192 s (server/storage/wal/metrics.go, backend/metrics.go). */
+const DISK_BOUNDS = exponentialBounds(0.001, 2, 14);
+
+export function commitHistograms(): CommitHistograms {
+  return {
+    fsync: new Histogram(
+      'etcd_disk_wal_fsync_duration_seconds',
+      'The latency distributions of synced commits to the engine.',
+      DISK_BOUNDS,
+    ),
+    commit: new Histogram(
+      'etcd_disk_backend_commit_duration_seconds',
+      'The latency distributions of commits to the engine.',
+      DISK_BOUNDS,
+    ),
+  };
+}
+
+export interface MetricSources {
+  readonly store: StoreApi;
+  readonly hub: WatchHub;
+  readonly counters: readonly MethodCounters[];
+  readonly memberId: bigint;
+}
+
+/** What a server exports: etcd's names where the meaning is the same, `engram_` for the rest. */
+export function serverMetrics(sources: MetricSources, histograms: CommitHistograms): Metrics {
+  const metrics = new Metrics();
+  metrics.add(...storeMetrics(sources), ...memberMetrics(sources), ...watchMetrics(sources));
+  metrics.add(...callMetrics(sources.counters));
+  metrics.addHistogram(histograms.fsync);
+  metrics.addHistogram(histograms.commit);
+  return metrics;
+}
+
+function gauge(name: string, help: string, read: MetricDefinition['read']): MetricDefinition {
+  return { name, help, kind: 'gauge', read };
+}
+
+function counter(name: string, help: string, read: MetricDefinition['read']): MetricDefinition {
+  return { name, help, kind: 'counter', read };
+}
+
+function storeMetrics({ store }: MetricSources): MetricDefinition[] {
+  return [
+    gauge(
+      'etcd_mvcc_db_total_size_in_bytes',
+      'Bytes that the engine takes on disk.',
+      () => store.status().sizeBytes,
+    ),
+    gauge(
+      'etcd_mvcc_db_total_size_in_use_in_bytes',
+      'Bytes of live data and uncompacted history.',
+      () => store.status().inUseBytes,
+    ),
+    gauge('etcd_server_quota_backend_bytes', 'The quota in bytes, 0 for none.', () => {
+      const { quotaBytes } = store.status();
+      return Number.isFinite(quotaBytes) ? quotaBytes : 0;
+    }),
+    gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => store.status().keys),
+    gauge('etcd_debugging_mvcc_current_revision', 'The current revision of the store.', () => store.revision),
+    gauge(
+      'etcd_debugging_mvcc_compact_revision',
+      'The revision of the last compaction.',
+      () => store.compacted,
+    ),
+    gauge('engram_leases', 'Leases that exist.', () => store.status().leases),
+    gauge(
+      'engram_proposed_bytes',
+      'Bytes proposed and not yet committed.',
+      () => store.status().proposedBytes,
+    ),
+    gauge('engram_memory_bytes', 'Bytes of values and index in memory.', () => store.status().memoryBytes),
+  ];
+}
+
+function memberMetrics({ store, memberId }: MetricSources): MetricDefinition[] {
+  return [
+    gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () => 1),
+    gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', () => 1),
+    gauge(
+      'etcd_server_is_learner',
+      'Whether or not this member is a learner. 1 if is, 0 otherwise.',
+      () => 0,
+    ),
+    counter('etcd_server_leader_changes_seen_total', 'Leader changes seen since the start.', () => 1),
+    counter(
+      'etcd_server_proposals_committed_total',
+      'Chunks of the log that are committed.',
+      () => store.sequence,
+    ),
+    gauge('etcd_server_proposals_applied_total', 'Chunks of the log that are applied.', () => store.sequence),
+    {
+      name: 'etcd_server_id',
+      help: 'Server or member ID in hexadecimal format. 1 for a label with the current ID.',
+      kind: 'gauge',
+      labels: ['server_id'],
+      read: () => [{ labels: { server_id: memberId.toString(16) }, value: 1 }],
+    },
+    {
+      name: 'etcd_server_version',
+      help: 'Which version of etcd this server speaks like. 1 for a label with the current version.',
+      kind: 'gauge',
+      labels: ['server_version'],
+      read: () => [{ labels: { server_version: ETCD_VERSION }, value: 1 }],
+    },
+    {
+      name: 'engram_build_info',
+      help: 'Which version of Engram is running, on which Node.',
+      kind: 'gauge',
+      labels: ['version', 'node'],
+      read: () => [{ labels: { version: ENGRAM_VERSION, node: process.versions.node }, value: 1 }],
+    },
+  ];
+}
+
+function watchMetrics({ hub }: MetricSources): MetricDefinition[] {
+  return [
+    gauge('etcd_debugging_mvcc_watcher_total', 'Total number of watchers.', () => hub.statistics().watchers),
+    gauge(
+      'etcd_debugging_mvcc_watch_stream_total',
+      'Total number of watch streams.',
+      () => hub.statistics().streams,
+    ),
+    gauge(
+      'etcd_debugging_mvcc_slow_watcher_total',
+      'Total number of unsynced slow watchers.',
+      () => hub.statistics().slowWatchers,
+    ),
+    counter(
+      'etcd_debugging_mvcc_events_total',
+      'Total number of events sent by this member.',
+      () => hub.statistics().eventsDelivered,
+    ),
+    gauge(
+      'etcd_debugging_mvcc_pending_events_total',
+      'Responses that wait for a full transport.',
+      () => hub.statistics().responsesWaiting,
+    ),
+  ];
+}
+
+const GRPC_TYPES = { unary: 'unary', serverStream: 'server_stream', bidi: 'bidi_stream' } as const;
+
+/** Names of gRPC's codes, as grpc-go-prometheus writes them. */
+const CODE_NAMES = [
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
+] as const;
+
+const CALL_LABELS = ['grpc_type', 'grpc_service', 'grpc_method'];
+
+function callMetrics(counters: readonly MethodCounters[]): MetricDefinition[] {
+  const perMethod = (
+    name: string,
+    help: string,
+    value: (entry: MethodCounters) => number,
+  ): MetricDefinition => ({
+    name,
+    help,
+    kind: 'counter',
+    labels: CALL_LABELS,
+    read: () => counters.map((entry) => ({ labels: callLabels(entry), value: value(entry) })),
+  });
+  const sum = (value: (entry: MethodCounters) => number): number =>
+    counters.reduce((total, entry) => total + value(entry), 0);
+  return [
+    perMethod(
+      'grpc_server_started_total',
+      'Total number of RPCs started on the server.',
+      (entry) => entry.started,
+    ),
+    perMethod(
+      'grpc_server_msg_received_total',
+      'Total number of RPC stream messages received on the server.',
+      (entry) => entry.messagesReceived,
+    ),
+    perMethod(
+      'grpc_server_msg_sent_total',
+      'Total number of gRPC stream messages sent by the server.',
+      (entry) => entry.messagesSent,
+    ),
+    {
+      name: 'grpc_server_handled_total',
+      help: 'Total number of RPCs completed on the server, regardless of success or failure.',
+      kind: 'counter',
+      labels: [...CALL_LABELS, 'grpc_code'],
+      read: () => counters.flatMap(handledSamples),
+    },
+    counter(
+      'etcd_network_client_grpc_received_bytes_total',
+      'The total number of bytes received from grpc clients.',
+      () => sum((entry) => entry.receivedBytes),
+    ),
+    counter(
+      'etcd_network_client_grpc_sent_bytes_total',
+      'The total number of bytes sent to grpc clients.',
+      () => sum((entry) => entry.sentBytes),
+    ),
+  ];
+}
+
+function callLabels(entry: MethodCounters): Record<string, string> {
+  return { grpc_type: GRPC_TYPES[entry.kind], grpc_service: entry.service, grpc_method: entry.method };
+}
+
+function handledSamples(entry: MethodCounters): Sample[] {
+  const samples: Sample[] = [];
+  CODE_NAMES.forEach((code, at) => {
+    const value = entry.handled[at]!;
+    if (value > 0) samples.push({ labels: { ...callLabels(entry), grpc_code: code }, value });
+  });
+  return samples;
+}

@@ -1,0 +1,57 @@
+import { ConfigError, readSettings, type Settings } from '../config/index.ts';
+import { EngineError } from '../engine/index.ts';
+import { LogError } from '../log/index.ts';
+import { createLogger } from '../telemetry/index.ts';
+import { startServer, type RunningServer } from './compose.ts';
+import { PortError } from './listeners.ts';
+import { exitOnUncaught, stopOnSignals } from './signals.ts';
+import { ENGRAM_VERSION } from './version.ts';
+
+/** `engram serve`: runs until a signal ends it. Gives the exit code. */
+export async function serve(args: readonly string[]): Promise<number> {
+  let read: Awaited<ReturnType<typeof readSettings>>;
+  try {
+    read = await readSettings({ args });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`engram: ${error.message}\n`);
+    return 1;
+  }
+  const { settings, warnings } = read;
+  const format = settings.logFormat ?? (process.stderr.isTTY ? 'console' : 'json');
+  const logger = createLogger({ level: settings.logLevel, format });
+  exitOnUncaught(logger);
+  for (const warning of warnings) logger.warn(warning);
+  logger.info('starting', { version: ENGRAM_VERSION, ...shown(settings) });
+
+  // A signal during the start must not be lost: what is being started is stopped as soon as it runs.
+  let stopped: () => void = () => undefined;
+  const stop = new Promise<void>((resolve) => (stopped = resolve));
+  stopOnSignals(logger, () => stopped());
+
+  let server: RunningServer;
+  try {
+    server = await startServer(settings, { logger });
+  } catch (error) {
+    const message = explain(error);
+    if (message === undefined) throw error;
+    logger.error(message);
+    return 1;
+  }
+  await stop;
+  await server.close();
+  logger.info('stopped');
+  return 0;
+}
+
+/** The effective settings, as one log line shows them. */
+function shown(settings: Settings): Record<string, unknown> {
+  const { quotaBackendBytes, ...rest } = settings;
+  return { ...rest, quotaBackendBytes: Number.isFinite(quotaBackendBytes) ? quotaBackendBytes : 'none' };
+}
+
+/** What a user can do something about, in words; undefined for anything else, which is a bug. */
+function explain(error: unknown): string | undefined {
+  const isKnown = error instanceof PortError || error instanceof EngineError || error instanceof LogError;
+  return isKnown ? error.message : undefined;
+}
