@@ -1,4 +1,4 @@
-import type { Cancel, Scheduler } from '../base/index.ts';
+import type { Arena, Cancel, Scheduler } from '../base/index.ts';
 import type { KeyIndex } from '../index/index.ts';
 import type { Cleaner, HistoryReader, LogWriter } from '../log/index.ts';
 import type {
@@ -158,6 +158,10 @@ export class Store implements StoreApi {
   }
   get compacted(): number {
     return this.#state.compacted;
+  }
+  /** The segments that the index refers to. */
+  get arena(): Pick<Arena, 'bytes'> {
+    return this.#state.segments;
   }
 
   memberId(name: string): bigint {
