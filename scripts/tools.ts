@@ -31,7 +31,7 @@ export interface ToolOptions {
 }
 
 /** What to build in one scratch module. */
-interface Recipe {
+export interface Recipe {
   /** Directory name without the version. */
   name: string;
   version: string;
@@ -274,7 +274,7 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
     child.on('error', reject);
     child.on('close', (code) => {
       if (code === 0) resolve(output);
-      else reject(new Error(`${command} ${args.slice(0, 2).join(' ')} ended with ${code ?? 'a signal'}`));
+      else reject(new Error(`${command} ${args[0]} ${args.at(-1)} ended with ${code ?? 'a signal'}`));
     });
   });
 }
