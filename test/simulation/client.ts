@@ -1,0 +1,190 @@
+import type { KeyValue, TxnRequest } from '../../src/wire/index.ts';
+import { EMPTY_BYTES } from '../../src/base/index.ts';
+import { decodeKeyValue } from '../../src/wire/index.ts';
+import type { ByteRuns } from '../../src/base/index.ts';
+import type { OpResult, Store, StoreError, TxnResult } from '../../src/store/index.ts';
+import type { Answer, Call, CallRecord } from './history.ts';
+import { show } from './history.ts';
+import type { Node } from './node.ts';
+import type { Profile } from './profile.ts';
+import { KEYS, LEASES } from './profile.ts';
+import type { World } from './world.ts';
+import type { SeededRandom } from '../../src/base/index.ts';
+
+const CALL_TIMEOUT_MS = 900;
+const RANGE = { limit: 0, sortOrder: 0, sortTarget: 0, keysOnly: false, countOnly: false };
+const FILTERS = { minModRevision: 0, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 0 };
+
+/** What clients know of each other's work, so that their compares succeed often enough. */
+export interface Gossip {
+  revision: number;
+  readonly modRevisions: Map<string, number>;
+}
+
+export interface ClientOptions {
+  readonly world: World;
+  readonly profile: Profile;
+  readonly gossip: Gossip;
+  readonly records: CallRecord[];
+  readonly node: () => Node | undefined;
+  /** Leases delete keys by themselves, which the linearizability model does not know. */
+  readonly leases: boolean;
+  readonly untilMs: number;
+}
+
+/** One client, one call at a time. After an unknown outcome it goes on under a new number, since calls may overlap. */
+export async function runClient(options: ClientOptions, id: number): Promise<void> {
+  const { world, profile, records, untilMs } = options;
+  const random = world.random.fork(`client-${id}`);
+  let client = id;
+  for (let at = 0; world.nowMs() < untilMs; at++) {
+    await world.sleep('clients', random.next() * profile.idleMs);
+    const store = options.node()?.store;
+    if (store === undefined) continue;
+    const call = draw(options, random, `${id}-${at}`);
+    const startMs = world.nowMs();
+    const answer = await perform(world, store, call, padding(random, profile));
+    const record = { client, call, startMs, endMs: world.nowMs(), answer };
+    records.push(record);
+    world.note(show(record));
+    learn(options.gossip, record);
+    if (answer.kind === 'unknown') client += 1000;
+  }
+}
+
+function padding(random: SeededRandom, profile: Profile): string {
+  return ';'.padEnd(1 + random.int(0, profile.paddingMax), 'x');
+}
+
+function draw({ profile, gossip, leases }: ClientOptions, random: SeededRandom, id: string): Call {
+  const key = random.pick(KEYS);
+  const end = random.chance(0.5) ? 'l' : '\xff';
+  const known = gossip.modRevisions.get(key) ?? 0;
+  if (random.chance(profile.compactions))
+    return { kind: 'compact', id, revision: Math.max(1, gossip.revision - random.int(0, 12)) };
+  if (random.chance(profile.reads)) {
+    const revision = random.chance(0.25) ? Math.max(1, gossip.revision - random.int(0, 8)) : 0;
+    const read = { kind: 'read', id, revision, serializable: random.chance(0.2) } as const;
+    return random.chance(0.5) ? { ...read, key, end: '' } : { ...read, key: 'k', end };
+  }
+  if (leases && random.chance(0.15))
+    return { kind: random.chance(0.6) ? 'grant' : 'revoke', id, lease: random.pick(LEASES) };
+  const roll = random.next();
+  if (roll < 0.25)
+    return { kind: 'put', id, key, lease: leases && random.chance(0.4) ? random.pick(LEASES) : 0n };
+  const revision = random.chance(0.85) ? known : Math.max(0, known - 1);
+  if (roll < 0.7) return { kind: 'update', id, key, revision };
+  if (roll < 0.93 && revision > 0) return { kind: 'remove', id, key, revision };
+  return { kind: 'removeAll', id, key: 'k', end };
+}
+
+function learn(gossip: Gossip, { call, answer }: CallRecord): void {
+  if (!('revision' in answer)) return;
+  gossip.revision = Math.max(gossip.revision, answer.revision);
+  if (!('key' in call)) return;
+  if (answer.kind === 'written') {
+    const isPut = call.kind === 'put' || call.kind === 'update';
+    if (call.kind !== 'removeAll') gossip.modRevisions.set(call.key, isPut ? answer.revision : 0);
+  } else if (answer.kind === 'read' && (call.kind !== 'read' || call.revision === 0)) {
+    const held = 'end' in call && call.end !== '' ? undefined : answer.kvs[0];
+    if (held !== undefined) gossip.modRevisions.set(call.key, held.modRevision);
+    else if (!('end' in call) || call.end === '') gossip.modRevisions.set(call.key, 0);
+  }
+}
+
+/** Sends the call to the store, with the network's time on both ways; what a dead node owes is unknown. */
+function perform(world: World, store: Store, call: Call, pad: string): Promise<Answer> {
+  return new Promise((resolve) => {
+    let open = true;
+    const end = (answer: Answer) => {
+      if (open) resolve(answer);
+      open = false;
+    };
+    world.schedule('clients', CALL_TIMEOUT_MS, () => end({ kind: 'unknown' }));
+    send(store, call, pad, (answer) => world.schedule('clients', 0.5, () => end(answer)));
+  });
+}
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+const listed = (runs: ByteRuns): KeyValue[] =>
+  Array.from({ length: runs.count }, (_, i) => decodeKeyValue(runs.run(i)));
+
+function send(store: Store, call: Call, pad: string, answered: (answer: Answer) => void): void {
+  const failed = (error: StoreError) => answered({ kind: 'error', code: error.code });
+  const done =
+    <T extends { revision: number }>(kind: 'written' | 'done') =>
+    (error: StoreError | undefined, result: T) =>
+      error === undefined ? answered({ kind, revision: result.revision }) : failed(error);
+  const value = latin1(call.id + pad);
+  switch (call.kind) {
+    case 'put': {
+      const request = {
+        key: latin1(call.key),
+        value,
+        lease: call.lease,
+        prevKv: false,
+        ignoreValue: false,
+        ignoreLease: false,
+      };
+      return store.put(request, 100, done('written'));
+    }
+    case 'update':
+    case 'remove':
+      return store.txn(conditional(call, value), 200, (error, result) => {
+        if (error === undefined) answered(txnAnswer(result));
+        else failed(error);
+      });
+    case 'removeAll': {
+      const request = { key: latin1(call.key), rangeEnd: latin1(call.end), prevKv: false };
+      return store.deleteRange(request, 100, (error, result) => {
+        if (error !== undefined) failed(error);
+        else if (result.deleted > 0) answered({ kind: 'written', revision: result.revision });
+        else answered({ kind: 'read', revision: result.revision, kvs: [], count: 0 });
+      });
+    }
+    case 'read': {
+      const { revision, serializable } = call;
+      const request = {
+        ...RANGE,
+        ...FILTERS,
+        key: latin1(call.key),
+        rangeEnd: latin1(call.end),
+        revision,
+        serializable,
+      };
+      return store.range(request, (error, result) => {
+        if (error !== undefined) failed(error);
+        else
+          answered({ kind: 'read', revision: result.revision, kvs: listed(result.kvs), count: result.count });
+      });
+    }
+    case 'grant':
+      return store.leaseGrant({ id: call.lease, ttl: 5_000 }, done('done'));
+    case 'revoke':
+      return store.leaseRevoke(call.lease, done('done'));
+    case 'compact':
+      return store.compact({ revision: call.revision, physical: false }, done('done'));
+  }
+}
+
+function conditional(call: Extract<Call, { kind: 'update' | 'remove' }>, value: Buffer): TxnRequest {
+  const key = latin1(call.key);
+  const put = { key, value, lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false };
+  const range = { ...RANGE, ...FILTERS, key, rangeEnd: EMPTY_BYTES, revision: 0, serializable: false };
+  const deleteRange = { key, rangeEnd: EMPTY_BYTES, prevKv: false };
+  const operand = { kind: 'modRevision', value: call.revision } as const;
+  return {
+    compare: [{ result: 0, target: 2, key, rangeEnd: EMPTY_BYTES, operand }],
+    success: [
+      call.kind === 'update' ? { kind: 'put', request: put } : { kind: 'deleteRange', request: deleteRange },
+    ],
+    failure: [{ kind: 'range', request: range }],
+  };
+}
+
+function txnAnswer({ succeeded, revision, responses }: TxnResult): Answer {
+  if (succeeded) return { kind: 'written', revision };
+  const [first] = responses as (OpResult | undefined)[];
+  const kvs = first?.kind === 'range' ? listed(first.result.kvs) : [];
+  return { kind: 'read', revision, kvs, count: kvs.length };
+}

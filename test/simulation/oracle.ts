@@ -1,0 +1,137 @@
+import type { HistoryEvent } from '../validators/watch.ts';
+import type { KeyValue } from '../../src/wire/index.ts';
+import { latin1, State } from './state.ts';
+import type { Entry } from './state.ts';
+import { StoredLog } from './stored-log.ts';
+import type { ParsedChunk } from './stored-log.ts';
+
+export const KEYSPACE = 'simulated';
+
+/** Somebody has been shown this revision. */
+export interface Sighting {
+  readonly atMs: number;
+  readonly revision: number;
+}
+
+/**
+ * Sees every commit at the instant it lands, keeps the log as if it were never cleaned, and judges by it whatever is
+ * stored (promises 1, 2 and 3, and that cleaning changes nothing).
+ */
+export class Oracle {
+  readonly problems: string[] = [];
+  readonly sightings: Sighting[] = [];
+  /** All entries ever committed, never cleaned. */
+  readonly entries: Entry[] = [];
+  readonly full = new State();
+  /** When a revision landed. */
+  readonly landedMs = new Map<number, number>([[1, 0]]);
+  readonly counts = { commits: 0, cleanings: 0, epochs: 0 };
+  readonly stored = new StoredLog(KEYSPACE);
+  readonly #nowMs: () => number;
+  #epoch = 0;
+  #commit = 0;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  fail(problem: string): void {
+    this.problems.push(`${this.#nowMs().toFixed(0)} ms: ${problem}`);
+  }
+
+  expect(holds: boolean, problem: () => string): void {
+    if (!holds) this.fail(problem());
+  }
+
+  saw(revision: number): void {
+    this.sightings.push({ atMs: this.#nowMs(), revision });
+  }
+
+  landed(writes: readonly { readonly key: Uint8Array; readonly value: Uint8Array | undefined }[]): void {
+    const written = this.stored.apply(writes);
+    const { head } = this.stored;
+    if (head === undefined) return this.fail('a commit without a head');
+    this.counts.commits++;
+    this.expect(
+      head.epoch >= this.#epoch,
+      () => `promise 3: epoch ${head.epoch} committed after ${this.#epoch}`,
+    );
+    this.expect(
+      head.commit > this.#commit,
+      () => `the head counts ${head.commit} commits after ${this.#commit}`,
+    );
+    this.#epoch = head.epoch;
+    this.#commit = head.commit;
+    const appended = written.filter(({ header }) => header.first > this.full.sequence);
+    if (appended.length === 0) this.counts.cleanings++;
+    for (const chunk of appended) this.#append(chunk);
+    this.expect(
+      head.sequence === this.full.sequence && head.revision === this.full.revision,
+      () =>
+        `the head says ${JSON.stringify(head)} at sequence ${this.full.sequence}, revision ${this.full.revision}`,
+    );
+    this.#checkReplay();
+  }
+
+  #append({ header, entries }: ParsedChunk): void {
+    this.expect(
+      header.first === this.full.sequence + 1,
+      () => `chunk ${header.first} follows ${this.full.sequence}`,
+    );
+    for (const entry of entries) {
+      const { revision } = this.full;
+      if (entry.kind === 'epoch') this.counts.epochs++;
+      this.expect(
+        entry.revision === 0 || entry.revision === revision || entry.revision === revision + 1,
+        () => `promise 2: revision ${entry.revision} after ${revision}`,
+      );
+      this.entries.push(entry);
+      this.full.apply(entry);
+      if (entry.revision > revision) this.landedMs.set(entry.revision, this.#nowMs());
+    }
+    this.full.sequence = header.last;
+  }
+
+  /** A replay of what is stored yields the state, however the log has been cleaned; and the cover has no gap. */
+  #checkReplay(): void {
+    const replayed = new State();
+    let next = 1;
+    for (const { header, entries } of this.stored.ordered()) {
+      this.expect(
+        header.first === next,
+        () => `the log has a gap or an overlap at ${next}: ${header.first}-${header.last}`,
+      );
+      next = header.last + 1;
+      replayed.compacted = Math.max(replayed.compacted, header.cleanedRevision);
+      for (const entry of entries) replayed.apply(entry);
+    }
+    this.expect(
+      next === this.full.sequence + 1,
+      () => `the log ends at ${next - 1}, expected ${this.full.sequence}`,
+    );
+    const [found, expected] = [replayed.digest(), this.full.digest()];
+    this.expect(found === expected, () => `a replay yields\n${found}\nexpected\n${expected}`);
+  }
+
+  /** The whole history as the watch validators want it. */
+  history(): HistoryEvent[] {
+    const state = new State();
+    const events: HistoryEvent[] = [];
+    for (const entry of this.entries) {
+      if (entry.kv !== undefined && (entry.kind === 'put' || entry.kind === 'delete')) {
+        const before = state.at(entry.key, Infinity);
+        events.push({
+          type: entry.kind,
+          kv: watchKv(entry.kv),
+          previous: before === undefined ? undefined : watchKv(before),
+        });
+      }
+      state.apply(entry);
+    }
+    return events;
+  }
+}
+
+function watchKv(kv: KeyValue): HistoryEvent['kv'] {
+  return { ...kv, key: latin1(kv.key), value: latin1(kv.value) };
+}

@@ -1,0 +1,58 @@
+import type { SeededRandom } from '../../src/base/index.ts';
+
+/** Mistakes that can be planted in the product, to prove that the simulator finds them. */
+export const PLANTED = [
+  'early-failed-compare',
+  'drop-tombstone-in-cleaning',
+  'uncertain-is-failed',
+  'publish-before-commit',
+  'cleaned-without-compaction',
+  'no-head-condition',
+] as const;
+export type Plant = (typeof PLANTED)[number];
+
+export const KEYS = ['k/1', 'k/2', 'k/3', 'k/4', 'l/1', 'm'] as const;
+export const LEASES = [11n, 12n, 13n] as const;
+
+/** Chances per call, or mean periods in ms (0: never). Drawn per seed; many are off in a given seed. */
+export interface Profile {
+  uncertain: number;
+  /** How late an uncertain commit lands at most. */
+  lateMs: number;
+  engineTail: number;
+  tailMs: number;
+  crashEveryMs: number;
+  stallEveryMs: number;
+  /** How often clients compact: chance per call. */
+  readonly compactions: number;
+  /** How long a client idles between its calls at most. */
+  readonly idleMs: number;
+  readonly reads: number;
+  readonly clients: number;
+  /** Bytes that a value is padded to at most, so that chunks of different sizes are merged and rewritten. */
+  readonly paddingMax: number;
+}
+
+/** Swarm: each kind of trouble is absent from a share of the seeds and wildly different in the others. */
+export function drawProfile(random: SeededRandom): Profile {
+  const maybe = (share: number, draw: () => number) => (random.chance(share) ? draw() : 0);
+  const between = (min: number, max: number) => min + random.next() * (max - min);
+  return {
+    uncertain: maybe(0.75, () => between(0.01, 0.3)),
+    lateMs: between(20, 4_000),
+    engineTail: maybe(0.7, () => between(0.002, 0.05)),
+    tailMs: between(50, 3_000),
+    crashEveryMs: maybe(0.7, () => between(600, 4_000)),
+    stallEveryMs: maybe(0.5, () => between(800, 4_000)),
+    compactions: maybe(0.85, () => between(0.01, 0.12)),
+    idleMs: between(2, 50),
+    reads: between(0.15, 0.6),
+    clients: random.int(2, 6),
+    paddingMax: random.chance(0.3) ? 4_000 : 20,
+  };
+}
+
+/** The quiet end of every run: nothing fails any more, so everything must come to agree. */
+export function calm(profile: Profile): void {
+  Object.assign(profile, { uncertain: 0, engineTail: 0, crashEveryMs: 0, stallEveryMs: 0 });
+}

@@ -1,0 +1,32 @@
+/**
+ * Goal: the real store and watch hub keep their promises through crashes, stalls and commits of unknown outcome, while
+ * the cleaner works. Method: simulation.ts; longer runs and planted faults by `npm run simulate`.
+ */
+import { expect, test } from 'vitest';
+import { PLANTED } from './profile.ts';
+import { simulate } from './simulation.ts';
+
+const SEEDS = Number(process.env['SEEDS'] ?? 50);
+const FIRST = Number(process.env['SEED'] ?? 1);
+
+test(`promises 1 to 6: ${SEEDS} simulated seeds from ${FIRST}`, async () => {
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const { problems } = await simulate(seed);
+    expect(problems, `SEED=${seed}: npm run simulate -- --seed ${seed} --seeds 1`).toEqual([]);
+  }
+}, 240_000);
+
+test('a seed gives the same digest of all answers and the final state twice', async () => {
+  for (const seed of [FIRST, FIRST + 1, FIRST + 2]) {
+    expect((await simulate(seed)).digest).toBe((await simulate(seed)).digest);
+  }
+}, 60_000);
+
+test.each(PLANTED)(
+  'the planted fault %s is found',
+  async (plant) => {
+    for (let seed = 1; seed <= 200; seed++) if ((await simulate(seed, plant)).problems.length > 0) return;
+    expect.fail('it is not found in 200 seeds');
+  },
+  240_000,
+);
