@@ -262,12 +262,12 @@ function mount(path: string, mebibytes: number): boolean {
 test('promise 1: on a full disk writes are uncertain and reads go on, and with space writes work again', async ({
   skip,
 }) => {
-  if (!mount(directory, 24)) skip('cannot mount a tmpfs');
+  if (!mount(directory, 40)) skip('cannot mount a tmpfs');
   try {
     const ballast = join(directory, 'ballast');
     const engine = await openEngine();
     await commit(engine, { head: '0' });
-    await writeFile(ballast, Buffer.alloc(12 * 1024 * 1024));
+    await writeFile(ballast, Buffer.alloc(20 * 1024 * 1024));
     let stored = 0;
     let result = await commit(engine, { head: '0' });
     while (result.kind === 'committed') {
