@@ -2,6 +2,7 @@
  * etcd as a small obvious program: a plain copy of all keys for every revision. What the store answers is compared with
  * what this answers, field by field. Keys and values are latin1 strings; requests are wire's, decoded.
  */
+import { encodeKeyValue } from '../../src/wire/index.ts';
 import type {
   Compare,
   DeleteRangeRequest,
@@ -138,6 +139,33 @@ export class StoreModel {
   attached(id: bigint): string[] {
     const keys = [...this.#at(this.revision).values()].filter((kv) => kv.lease === id).map((kv) => kv.key);
     return keys.sort();
+  }
+
+  /** HashKV, as etcd's kvHasher would see its backend after a finished compaction. */
+  hashKv(requested: number): number {
+    if (requested > 0 && requested < this.compacted) throw new Refused('Compacted');
+    if (requested > this.revision) throw new Refused('FutureRev');
+    const revision = requested === 0 ? this.revision : requested;
+    const keep = revision > 0 ? newestAt(this.changes, revision).filter(({ kv }) => kv !== undefined) : [];
+    const stored = newestAt(this.changes, this.compacted).filter(
+      ({ kv, main }) => kv !== undefined || main === this.compacted,
+    );
+    const rows = this.changes.filter((change) => {
+      if (change.main > revision) return false;
+      return change.main > this.compacted || (keep.length > 0 ? keep : stored).includes(change);
+    });
+    let sum = crc32c(0, Buffer.from('key'));
+    for (const { main, sub, key, kv } of rows) {
+      const id = Buffer.alloc(17, '_');
+      id.writeBigInt64BE(BigInt(main), 0);
+      id.writeBigInt64BE(BigInt(sub), 9);
+      sum = crc32c(sum, kv === undefined ? Buffer.concat([id, Buffer.from('t')]) : id);
+      const bytes = Buffer.from(kv?.value ?? '', 'latin1');
+      const { create = 0, mod = 0, version = 0, lease = 0n } = kv ?? {};
+      const fields = { createRevision: create, modRevision: mod, version, value: bytes, lease };
+      sum = crc32c(sum, encodeKeyValue({ key: Buffer.from(key, 'latin1'), ...fields }));
+    }
+    return sum;
   }
 
   #at(revision: number): State {
@@ -315,6 +343,23 @@ export class StoreModel {
     });
     return { kind: 'txn', revision: 0, succeeded, responses };
   }
+}
+
+/** The last change of each key up to a revision. */
+function newestAt(changes: readonly Change[], revision: number): Change[] {
+  const newest = new Map<string, Change>();
+  for (const change of changes) if (change.main <= revision) newest.set(change.key, change);
+  return [...newest.values()];
+}
+
+/** Bit by bit, to hold the tables against. */
+function crc32c(start: number, bytes: Uint8Array): number {
+  let sum = ~start;
+  for (const byte of bytes) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ ((sum & 1) * 0x82f63b78);
+  }
+  return ~sum >>> 0;
 }
 
 function inRange(keys: State, from: string, to: string): ModelKv[] {
