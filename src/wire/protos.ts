@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+// eslint-disable-next-line no-restricted-imports -- only to load the parser when it is first needed
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { loadSync, type MessageTypeDefinition } from '@grpc/proto-loader';
+import type * as ProtoLoader from '@grpc/proto-loader';
 import type { ColdMessages } from './cold-messages.ts';
 import {
   planOf,
@@ -13,8 +15,9 @@ import {
 import { WireError } from './errors.ts';
 
 /**
- * The messages and services of `proto/`, read once when this module is first imported, through proto-loader: for all that
- * is not hot, for clients in tests, and as the judge of the hand-written codecs.
+ * The messages and services of `proto/`, read once when the first of them is asked for, through proto-loader: for all that
+ * is not hot, for clients in tests, and as the judge of the hand-written codecs. Loading takes a third of the time that a
+ * server has to start, so nothing that is needed at start may ask.
  *
  * Field names are those of the proto files. 64-bit fields are numbers that saturate like those of the hot messages, and
  * bigints where they hold a lease, cluster or member id (see message-plan.ts); encoding takes either. Enumerations are
@@ -61,21 +64,29 @@ function findProtoDirectory(): string {
   }
 }
 
-const definitions = loadSync(protoFiles, {
-  includeDirs: [findProtoDirectory()],
-  keepCase: true,
-  longs: String,
-  enums: Number,
-  bytes: Buffer,
-  defaults: true,
-  arrays: true,
-  oneofs: true,
-});
+let loaded: ProtoLoader.PackageDefinition | undefined;
 
-type LoaderMessage = MessageTypeDefinition<object, object>;
+function definitions(): ProtoLoader.PackageDefinition {
+  if (loaded !== undefined) return loaded;
+  // A static import would load the parser in every process, and a dynamic one would make every codec a promise.
+  const loader = createRequire(import.meta.url)('@grpc/proto-loader') as typeof ProtoLoader;
+  loaded = loader.loadSync(protoFiles, {
+    includeDirs: [findProtoDirectory()],
+    keepCase: true,
+    longs: String,
+    enums: Number,
+    bytes: Buffer,
+    defaults: true,
+    arrays: true,
+    oneofs: true,
+  });
+  return loaded;
+}
+
+type LoaderMessage = ProtoLoader.MessageTypeDefinition<object, object>;
 
 function messageDefinition(name: string): LoaderMessage {
-  const definition = definitions[name];
+  const definition = definitions()[name];
   if (definition?.['format'] !== 'Protocol Buffer 3 DescriptorProto') {
     throw new Error(`Cannot find message ${name} in proto/`);
   }
@@ -115,7 +126,7 @@ function deserialize(definition: LoaderMessage, bytes: Buffer): object {
 
 /** A service's methods by name, of `etcdserverpb.KV` and its like. Throws Error on a name that is not in `proto/`. */
 export function serviceDefinition(serviceName: string): Readonly<Record<string, MethodDefinition>> {
-  const definition = definitions[serviceName];
+  const definition = definitions()[serviceName];
   if (definition === undefined || 'format' in definition) {
     throw new Error(`Cannot find service ${serviceName} in proto/`);
   }
@@ -140,7 +151,7 @@ function typeName(definition: { type: object }): string {
 
 /** Full names of all services in `proto/`. */
 export function serviceNames(): string[] {
-  return Object.entries(definitions)
+  return Object.entries(definitions())
     .filter(([, definition]) => !('format' in definition))
     .map(([name]) => name);
 }
