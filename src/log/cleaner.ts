@@ -3,6 +3,7 @@ import type { Logger, Scheduler } from '../base/index.ts';
 import type { Engine, Write } from '../engine/index.ts';
 import { CHUNK_HEADER_LENGTH, readChunk } from './chunk.ts';
 import type { Chunk } from './chunk.ts';
+import { damaged } from './errors.ts';
 import { NO_FAULTS, planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
 import { sequenceOfSlot } from './keys.ts';
@@ -264,6 +265,12 @@ export class Cleaner {
     for await (const entries of snapshot.scan({ gte: keys.slot(from), lt: keys.slot(to + 1) })) {
       for (const { key, value } of entries) {
         const chunk = readChunk(value, sequenceOfSlot(key));
+        const before = chunks[chunks.length - 1]?.header.last;
+        if (before !== undefined && chunk.header.first !== before + 1)
+          throw damaged(
+            chunk.position,
+            `it covers from ${chunk.header.first} on, what is before it ends at ${before}`,
+          );
         chunks.push(chunk);
         bytes += value.length;
         // The first one may be the carry, so that two at least make progress.

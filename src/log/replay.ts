@@ -187,7 +187,14 @@ class Replayer {
     const offset = bodyOffsets[i]!;
     const length = bodyLengths[i]!;
     if (kind <= EntryKind.delete) {
-      target.version(kind === EntryKind.put ? EntryKind.put : EntryKind.delete, segment, offset + shift, length, revisions[i]!, subs[i]!);
+      target.version(
+        kind === EntryKind.put ? EntryKind.put : EntryKind.delete,
+        segment,
+        offset + shift,
+        length,
+        revisions[i]!,
+        subs[i]!,
+      );
       return;
     }
     const record = readRecord(kind, chunk.bytes.subarray(offset, offset + length), chunk.position);

@@ -9,7 +9,8 @@ export interface ModelVersion {
   readonly value: string | undefined;
 }
 
-const text = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+const text = (bytes: Uint8Array) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 
 /** The state that a log gives, as simply as it can be written. */
 export class ModelState {
@@ -73,7 +74,9 @@ export class ModelState {
       const versions = (this.keys.get(key) ?? []).filter(
         (version) => version.revision > this.compacted || (version === newest && !isHidden),
       );
-      return versions.map(({ revision, sub, value }) => `${key}@${revision}.${sub}=${value ?? 'deleted'}`).join();
+      return versions
+        .map(({ revision, sub, value }) => `${key}@${revision}.${sub}=${value ?? 'deleted'}`)
+        .join();
     });
     const leases = [...this.leases].map(([id, sequence]) => `${id}:${sequence}`).sort();
     const { sequence, revision, compacted, clusterId, epoch } = this;
@@ -113,7 +116,14 @@ export class ModelTarget implements LogTarget {
     this.state.floor = Math.max(this.state.floor, sequence);
   }
 
-  version(kind: VersionKind, segment: number, offset: number, length: number, revision: number, sub: number): void {
+  version(
+    kind: VersionKind,
+    segment: number,
+    offset: number,
+    length: number,
+    revision: number,
+    sub: number,
+  ): void {
     this.state.version(kind, this.#bytes(segment).subarray(offset, offset + length), revision, sub);
   }
 

@@ -1,5 +1,6 @@
 import type { Arena, Cancel, Clock, Place, Scheduler, SeededRandom } from '../../src/base/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
+import { EngineError } from '../../src/engine/index.ts';
 import type { Batch, CommitResult, Engine, Snapshot, Write } from '../../src/engine/index.ts';
 
 /** Virtual time: everything that is scheduled runs in order of time, one at a time, when `step` is called. */
@@ -106,10 +107,8 @@ export class UnreliableEngine implements Engine {
       writes: batch.writes.map(({ key, value }) => ({ key, value: value && Buffer.from(value) })),
     };
     await this.#delay();
-    if (this.#random.chance(this.faults.refused)) {
-      const { EngineError } = await import('../../src/engine/index.ts');
+    if (this.#random.chance(this.faults.refused))
       throw new EngineError('overloaded', 'Cannot take the commit now');
-    }
     if (!this.#random.chance(this.faults.uncertain)) {
       const result = await this.#land(copy, signal);
       await this.#delay();
@@ -117,7 +116,8 @@ export class UnreliableEngine implements Engine {
     }
     const fate = this.#random.next();
     if (fate < 0.35) await this.#land(copy, signal);
-    else if (fate < 0.8) this.#time.after(this.#random.next() ** 3 * 400, () => void this.#land(copy, signal));
+    else if (fate < 0.8)
+      this.#time.after(this.#random.next() ** 3 * 400, () => void this.#land(copy, signal));
     await this.#delay();
     return { kind: 'uncertain', cause: new Error('The answer was lost') };
   }

@@ -19,7 +19,15 @@ describe('the log against its model', () => {
       for (const [name, count] of Object.entries(result.counts)) counts[name] = (counts[name] ?? 0) + count;
     }
     // Nothing of the above is worth much when it was not reached.
-    for (const name of ['cleanings', 'sweeps', 'merges', 'continued', 'take-overs', 'history', 'saw committed'])
+    for (const name of [
+      'cleanings',
+      'sweeps',
+      'merges',
+      'continued',
+      'take-overs',
+      'history',
+      'saw committed',
+    ])
       expect(counts[name], name).toBeGreaterThan(SEEDS / 10);
     for (const name of ['wrote committed', 'wrote leader-changed']) expect(counts[name]).toBeGreaterThan(0);
   }, 120_000);
@@ -39,11 +47,15 @@ describe('the log against its model', () => {
     'no-head-condition',
     'head-without-counter',
     'sweep-unbound',
-  ])('finds the planted fault %s', async (fault) => {
-    for (let seed = 1; seed <= 200; seed++) {
-      const { problems } = await new Run({ seed, faults: new Set([fault]) }).execute();
-      if (problems.length > 0) return;
-    }
-    expect.fail(`${fault} was not found in 200 seeds`);
-  }, 120_000);
+  ])(
+    'finds the planted fault %s',
+    async (fault) => {
+      for (let seed = 1; seed <= 200; seed++) {
+        const { problems } = await new Run({ seed, faults: new Set([fault]) }).execute();
+        if (problems.length > 0) return;
+      }
+      expect.fail(`${fault} was not found in 200 seeds`);
+    },
+    120_000,
+  );
 });
