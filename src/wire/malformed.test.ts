@@ -40,6 +40,7 @@ describe('promise 9: each malformation has its code', () => {
     ['wire type 7', 'a7 06', 'invalidTag'],
     ['key as a varint', '08 01', 'wrongWireType'],
     ['limit as bytes', '1a 01 00', 'wrongWireType'],
+    ['the last field as bytes', '6a 00', 'wrongWireType'],
     ['end without a group', 'a4 06', 'unbalancedGroup'],
     ['end of another group', 'a3 06 ac 06', 'unbalancedGroup'],
     ['groups without end', 'a306'.repeat(groupDepthMax + 1), 'nestedTooDeep'],
