@@ -28,7 +28,7 @@ import { WireError } from './errors.ts';
 export interface Codec<T> {
   /** Missing fields are zero, and zeros are not written. */
   encode(message: Partial<T>): Buffer;
-  /** Throws WireError. The result shares no memory with `bytes`. */
+  /** Throws WireError. Bytes fields are views into `bytes`, as in the hot messages. */
   decode(bytes: Uint8Array): T;
 }
 
