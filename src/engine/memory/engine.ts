@@ -1,6 +1,7 @@
 import type { Bytes } from '../../base/index.ts';
 import { admitBatch, closedError, holds } from '../index.ts';
 import type { Batch, Capabilities, CommitResult, Engine, Snapshot } from '../index.ts';
+import { copyOf } from './copy.ts';
 import { MemorySnapshot } from './snapshot.ts';
 import { CowTree } from './tree.ts';
 
@@ -10,8 +11,6 @@ export interface MemoryEngineOptions {
 }
 
 const COMMIT_BYTES_MAX = 128 * 1024 * 1024;
-/** V8 keeps typed arrays up to this size in its own heap, where they are cheap to make. */
-const HEAP_BYTES_MAX = 64;
 const COMMITTED: CommitResult = { kind: 'committed' };
 
 /**
@@ -73,7 +72,7 @@ export class MemoryEngine implements Engine {
   }
 
   #set(key: Bytes, value: Bytes): void {
-    const replaced = this.#tree.set(copyOf(key), copyOf(value));
+    const replaced = this.#tree.set(key, copyOf(value));
     this.#bytes += value.length - (replaced === undefined ? -key.length : replaced.length);
   }
 
@@ -85,12 +84,4 @@ export class MemoryEngine implements Engine {
   #assertOpen(): void {
     if (this.#closed) throw closedError('engine');
   }
-}
-
-/** Exact and unpooled, because it may live long: a slice of a pool would keep 8 KiB alive. */
-function copyOf(bytes: Bytes): Bytes {
-  const copy =
-    bytes.length <= HEAP_BYTES_MAX ? new Uint8Array(bytes.length) : Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  return copy;
 }

@@ -1,5 +1,6 @@
 import { assert, compareBytes } from '../../base/index.ts';
 import type { Bytes } from '../../base/index.ts';
+import { copyOf } from './copy.ts';
 
 /** Entries in a leaf, children in a branch. Copying a path of such nodes is what a write after a snapshot costs. */
 const WIDTH_MAX = 64;
@@ -59,7 +60,7 @@ export class CowTree {
     return { get: (key) => find(root, key), runs: (range) => walk(root, range) };
   }
 
-  /** Keeps references to both; returns the value that was replaced. */
+  /** Keeps `value`, and a copy of a new key; returns the value that was replaced. */
   set(key: Bytes, value: Bytes): Bytes | undefined {
     let node = this.#own(this.#root);
     if (isFull(node)) {
@@ -76,7 +77,7 @@ export class CowTree {
       node.values[i] = value;
       return replaced;
     }
-    insertAt(node.keys, i, key);
+    insertAt(node.keys, i, copyOf(key));
     insertAt(node.values, i, value);
     return undefined;
   }
@@ -161,23 +162,36 @@ function find(root: Node, key: Bytes): Bytes | undefined {
   return found !== undefined && compareBytes(found, key) === 0 ? node.values[i] : undefined;
 }
 
-/** How many keys are below `key`. */
-function lowerBound(keys: readonly Bytes[], key: Bytes): number {
+/**
+ * How many keys are below `key`; or not above it, if `orEqual`. What the keys at either bound have in common with `key`, all keys between them have
+ * too; so comparing begins there, which matters for the long common prefixes of a keyspace.
+ */
+function lowerBound(keys: readonly Bytes[], key: Bytes, orEqual = false): number {
   let low = 0;
   let high = keys.length;
+  let lowCommon = 0;
+  let highCommon = 0;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareBytes(keys[middle]!, key) < 0) low = middle + 1;
-    else high = middle;
+    const other = keys[middle]!;
+    const length = other.length < key.length ? other.length : key.length;
+    let i = lowCommon < highCommon ? lowCommon : highCommon;
+    while (i < length && other[i] === key[i]) i++;
+    const order = i < length ? other[i]! - key[i]! : other.length - key.length;
+    if (order < 0 || (orEqual && order === 0)) {
+      low = middle + 1;
+      lowCommon = i;
+    } else {
+      high = middle;
+      highCommon = i;
+    }
   }
   return low;
 }
 
 /** Which child holds `key`, if any does: a key equal to a separator is to its right. */
 function childIndex(branch: Branch, key: Bytes): number {
-  const i = lowerBound(branch.keys, key);
-  const separator = branch.keys[i];
-  return separator !== undefined && compareBytes(separator, key) === 0 ? i + 1 : i;
+  return lowerBound(branch.keys, key, true);
 }
 
 function* walk(node: Node, range: RunsRange): Generator<Run> {
