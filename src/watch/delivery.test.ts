@@ -304,7 +304,7 @@ describe('slices', () => {
     for (let i = 1; i <= 20; i++) client.create({ key: 'k', id: i });
     client.take();
     world.put('k');
-    for (let i = 2; i <= 20; i += 2) client.cancel(i);
+    for (let i = 2; i < 20; i += 2) client.cancel(i);
     for (let i = 21; i <= 30; i++) client.create({ key: 'k', id: i });
     await world.settle();
     const late = client.responses.filter((r) => r.watchId > 20 && r.events.length > 0);

@@ -263,7 +263,7 @@ export class WatchWorld {
   }
 
   open(): TestClient {
-    return new TestClient(this.hub);
+    return new TestClient(this);
   }
 }
 
@@ -277,8 +277,11 @@ export class TestClient implements WatchSink {
   ended: { error: WatchEnd | undefined } | undefined;
   #isFull = false;
 
-  constructor(hub: WatchHub) {
-    this.stream = hub.open(this);
+  readonly #world: WatchWorld;
+
+  constructor(world: WatchWorld) {
+    this.#world = world;
+    this.stream = world.hub.open(this);
   }
 
   send(slices: readonly Bytes[]): boolean {
@@ -286,7 +289,10 @@ export class TestClient implements WatchSink {
     if (this.ended !== undefined) throw new Error('sent after the end');
     const message = Buffer.concat(slices);
     this.raw.push(message);
-    this.responses.push(decodeWatchResponse(message));
+    const response = decodeWatchResponse(message);
+    this.responses.push(response);
+    const highest = Math.max(response.revision, response.events.at(-1)?.kv.modRevision ?? 0);
+    if (highest > this.#world.revision) throw new Error(`revision ${highest} is sent before it is committed`);
     this.#isFull = --this.room <= 0;
     return !this.#isFull;
   }
