@@ -1,15 +1,10 @@
 import { ByteRuns } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
 import type { KeyIndex, Segments, VersionId } from '../index/index.ts';
-import {
-  createRevision,
-  keysOnlyLength,
-  modRevision,
-  SortOrder,
-  SortTarget,
-  version,
-} from '../wire/index.ts';
+import { createRevision, modRevision, SortOrder, SortTarget, version } from '../wire/index.ts';
 import type { RangeRequest } from '../wire/index.ts';
+import type { Cut } from './keys-only.ts';
+import { cutOf, pushCut } from './keys-only.ts';
 import { Sorter } from './sorter.ts';
 
 /** Whether any of the four revision filters is set; a negative one is, too. */
@@ -35,7 +30,7 @@ export class Collector {
   readonly #index: KeyIndex;
   readonly #segments: Segments;
   readonly #request: RangeRequest;
-  readonly #keysOnly: boolean;
+  readonly #cut: Cut;
   readonly #filtersMod: boolean;
   readonly #filtersCreate: boolean;
   readonly sorter: Sorter | undefined;
@@ -46,11 +41,11 @@ export class Collector {
   /** What passed the filters. */
   matched = 0;
 
-  constructor(index: KeyIndex, segments: Segments, request: RangeRequest) {
+  constructor(index: KeyIndex, segments: Segments, request: RangeRequest, cut = cutOf(request)) {
     this.#index = index;
     this.#segments = segments;
     this.#request = request;
-    this.#keysOnly = request.keysOnly;
+    this.#cut = cut;
     this.#filtersMod = request.minModRevision !== 0 || request.maxModRevision !== 0;
     this.#filtersCreate = request.minCreateRevision !== 0 || request.maxCreateRevision !== 0;
     const limit = Math.max(0, request.limit);
@@ -97,11 +92,6 @@ export class Collector {
     return !this.#index.inMemory(id) && !(this.#filtersMod && !this.#modMatches(this.#index.revision(id)));
   }
 
-  /** How much of a body is answered. */
-  cut(buffer: Uint8Array, offset: number, length: number): number {
-    return this.#keysOnly ? keysOnlyLength(buffer, offset, length) : length;
-  }
-
   #takeBody(buffer: Uint8Array, offset: number, length: number): void {
     if (this.#filtersCreate && !this.#createMatches(createRevision(buffer, offset, length))) return;
     this.matched++;
@@ -109,7 +99,7 @@ export class Collector {
       if (!this.#isBeyondLimit())
         this.sorter.add(this.#sortKey(buffer, offset, length), buffer, offset, length);
     } else if (!this.#isBeyondLimit()) {
-      this.kvs.push(buffer, offset, this.#keysOnly ? keysOnlyLength(buffer, offset, length) : length);
+      pushCut(this.kvs, this.#cut, buffer, offset, length);
     }
   }
 

@@ -33,6 +33,14 @@ export function* comparesHold(
   return true;
 }
 
+/** The same for compares of single keys only, in one go. */
+export function pointsHold(parts: ReadParts, compares: readonly Compare[], revision: number): boolean {
+  for (const compare of compares) {
+    if (!holdsFor(parts, compare, liveAt(parts.index, compare.key, revision))) return false;
+  }
+  return true;
+}
+
 /** Every key of the range must match; an empty range is compared like one key that does not exist. */
 function* rangeHolds(parts: ReadParts, compare: Compare, revision: number): Steps<boolean> {
   const range = keyRange(compare.key, compare.rangeEnd);

@@ -19,6 +19,11 @@ export interface Extent {
   bytes: number;
 }
 
+export interface Deleted {
+  readonly deleted: number;
+  readonly prevKvs: ByteRuns;
+}
+
 /** Adds to `extent` what deleting `request` at `revision` takes. */
 export function* measureDelete(
   parts: ReadParts,
@@ -50,7 +55,8 @@ export function* proposeDelete(
   request: DeleteRangeRequest,
   revision: number,
   sub: number,
-): Steps<{ deleted: number; prevKvs: ByteRuns }> {
+): Steps<Deleted> {
+  if (request.rangeEnd.length === 0) return proposePointDelete(parts, request, revision, sub);
   const { index, segments } = parts;
   const prevKvs = new ByteRuns();
   let deleted = 0;
@@ -58,11 +64,6 @@ export function* proposeDelete(
     if (request.prevKv) prevKvs.push(segments.bytes(index.segment(id)), index.offset(id), index.length(id));
     proposeRemove(parts, index.keyOf(id), revision, sub + deleted++);
   };
-  if (request.rangeEnd.length === 0) {
-    const id = liveAt(index, request.key, revision);
-    if (id !== NONE) remove(id);
-    return { deleted, prevKvs };
-  }
   const range = keyRange(request.key, request.rangeEnd);
   if (range === undefined) return { deleted, prevKvs };
   const walk = index.walk(range.from, range.to, revision);
@@ -73,6 +74,23 @@ export function* proposeDelete(
     if (parts.budget.spend(count * 16 + 16)) yield undefined;
   }
   return { deleted, prevKvs };
+}
+
+/** Deletes a single key. */
+export function proposePointDelete(
+  parts: WriteParts,
+  request: DeleteRangeRequest,
+  revision: number,
+  sub: number,
+): Deleted {
+  const { index } = parts;
+  const prevKvs = new ByteRuns();
+  const id = liveAt(index, request.key, revision);
+  if (id === NONE) return { deleted: 0, prevKvs };
+  if (request.prevKv)
+    prevKvs.push(parts.segments.bytes(index.segment(id)), index.offset(id), index.length(id));
+  proposeRemove(parts, index.keyOf(id), revision, sub);
+  return { deleted: 1, prevKvs };
 }
 
 /** A delete by itself (etcd-v3.md B.5). It is its own result. */

@@ -111,12 +111,11 @@ export const STORE_ERRORS = {
   NoInflightDowngrade: [failedPrecondition, 'etcdserver: no inflight downgrade job'],
   Canceled: [canceled, 'etcdserver: request canceled'],
   DeadlineExceeded: [deadlineExceeded, 'etcdserver: context deadline exceeded'],
-  // What follows etcd has no error for: it ends its process, or the method does not know the request.
+  // etcd has no error for it: it ends its process.
   UnknownAlarm: [invalidArgument, 'etcdserver: unknown alarm type'],
-  RangeStreamUnsupported: [
-    unimplemented,
-    'etcdserver: range stream supports neither sort options nor revision filters',
-  ],
+  // Not among etcd's errors by name: statuses that the method makes itself (3.7.3).
+  RangeStreamSort: [unimplemented, 'RangeStream does not support custom sort orders'],
+  RangeStreamFilter: [unimplemented, 'RangeStream does not support revision filters'],
 } as const satisfies Record<string, readonly [code: number, text: string]>;
 
 export type StoreErrorCode = keyof typeof STORE_ERRORS;

@@ -7,6 +7,7 @@ import { countSteps } from './count.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
 import { fetchBodies } from './fetch.ts';
+import { cutOf } from './keys-only.ts';
 import type { StoreLimits } from './limits.ts';
 import type { Pin, Pins } from './pins.ts';
 import { rangeSteps, readRevision } from './range.ts';
@@ -68,8 +69,8 @@ export class StreamedRange implements RangeStream {
     const refusal = checkRange(request);
     if (refusal !== undefined) return refusal;
     const isAscending = request.sortOrder === SortOrder.ascend && request.sortTarget === SortTarget.key;
-    const isDefault = request.sortOrder === SortOrder.none && request.sortTarget === SortTarget.key;
-    if ((!isAscending && !isDefault) || hasFilters(request)) return 'RangeStreamUnsupported';
+    if (!isAscending && request.sortOrder !== SortOrder.none) return 'RangeStreamSort';
+    if (hasFilters(request)) return 'RangeStreamFilter';
     const header = parts.state.revision;
     const revision = readRevision(request.revision, header, parts.state.compactedExact);
     if (typeof revision === 'string') return revision;
@@ -91,10 +92,12 @@ export class StreamedRange implements RangeStream {
 
   *#steps(revision: number, header: number): Steps<void> {
     const { parts } = this.#options;
-    const request = this.#request;
+    // Without a sort order, a sort target changes nothing but what keys_only leaves out.
+    const cut = cutOf(this.#request);
+    const request = { ...this.#request, sortTarget: SortTarget.key };
     const range = request.rangeEnd.length === 0 ? undefined : keyRange(request.key, request.rangeEnd);
     if (range === undefined || request.countOnly) {
-      const result = yield* rangeSteps(parts, request, revision, header);
+      const result = yield* rangeSteps(parts, this.#request, revision, header);
       if (this.#ended) return;
       if (typeof result === 'string') return this.#end(result);
       if (result.kvs.count > 0) this.#sink.batch(result.kvs);
@@ -103,7 +106,7 @@ export class StreamedRange implements RangeStream {
     const walk = parts.index.walk(range.from, range.to, revision);
     const ids = new Uint32Array(256);
     const limit = request.limit > 0 ? request.limit : Infinity;
-    let batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 });
+    let batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 }, cut);
     let found = 0;
     while (!walk.done && found <= limit && !this.#ended) {
       const count = walk.next(ids);
@@ -120,7 +123,7 @@ export class StreamedRange implements RangeStream {
       }
       if (batch.kvs.count >= BATCH_KEYS_MAX || batch.kvs.totalBytes >= BATCH_BYTES_MAX) {
         yield* this.#send(batch.kvs);
-        batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 });
+        batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 }, cut);
       }
       if (parts.budget.spend(count + 16)) yield undefined;
     }

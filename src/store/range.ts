@@ -2,13 +2,14 @@ import { ByteRuns } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
 import { NONE } from '../index/index.ts';
 import type { RangeWalk, VersionId } from '../index/index.ts';
-import { keysOnlyLength, keyView } from '../wire/index.ts';
+import { keyView } from '../wire/index.ts';
 import type { RangeRequest } from '../wire/index.ts';
 import { Collector, hasFilters, isDescendingByKey } from './collector.ts';
 import { countSteps } from './count.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { fetchBodies } from './fetch.ts';
 import { keyRange } from './ranges.ts';
+import { cutOf, pushCut } from './keys-only.ts';
 import type { RangeResult } from './results.ts';
 import type { Steps } from './slices.ts';
 import { liveAt } from './view.ts';
@@ -50,7 +51,7 @@ export function rangePoint(
     const length = index.length(id);
     const buffer = parts.segments.bytes(index.segment(id));
     const offset = index.offset(id);
-    kvs.push(buffer, offset, request.keysOnly ? keysOnlyLength(buffer, offset, length) : length);
+    pushCut(kvs, cutOf(request), buffer, offset, length);
   }
   return { revision: header, count: 1, more: false, kvs };
 }
@@ -150,9 +151,7 @@ function* singleKey(
 function* inOrder(parts: ReadParts, collector: Collector, request: RangeRequest): Steps<ByteRuns> {
   const { sorter } = collector;
   if (sorter === undefined) return collector.kvs;
-  const kvs = yield* sorter.sorted(parts.budget, (buffer, offset, length) =>
-    collector.cut(buffer, offset, length),
-  );
+  const kvs = yield* sorter.sorted(parts.budget, cutOf(request));
   if (request.limit > 0) kvs.truncate(Math.min(kvs.count, request.limit));
   return kvs;
 }

@@ -1,5 +1,7 @@
 import { ByteRuns } from '../base/index.ts';
 import { SortTarget, valueLength, valueOffset } from '../wire/index.ts';
+import type { Cut } from './keys-only.ts';
+import { pushCut } from './keys-only.ts';
 import { mergeSort } from './merge-sort.ts';
 import type { Budget, Steps } from './slices.ts';
 
@@ -55,11 +57,8 @@ export class Sorter {
     this.#dropLastSlot();
   }
 
-  /** The bodies in order, each as long as `cut` says. */
-  *sorted(
-    budget: Budget,
-    cut: (buffer: Uint8Array, offset: number, length: number) => number,
-  ): Steps<ByteRuns> {
+  /** The bodies in order, each cut. */
+  *sorted(budget: Budget, cut: Cut): Steps<ByteRuns> {
     const order = new Uint32Array(this.#limit === 0 ? this.#buffers.length : this.#heap.length);
     for (let i = 0; i < order.length; i++) order[i] = this.#limit === 0 ? i : this.#heap[i]!;
     const sorted = yield* mergeSort(order, (a, b) => this.#compare(a, b), budget);
@@ -68,7 +67,7 @@ export class Sorter {
       const slot = sorted[i]!;
       const buffer = this.#buffers[slot]!;
       const offset = this.#offsets[slot]!;
-      runs.push(buffer, offset, cut(buffer, offset, this.#lengths[slot]!));
+      pushCut(runs, cut, buffer, offset, this.#lengths[slot]!);
       if ((i & 511) === 511 && budget.spend(512)) yield undefined;
     }
     return runs;

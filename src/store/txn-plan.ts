@@ -2,8 +2,9 @@ import { compareBytes } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
 import { NONE } from '../index/index.ts';
 import type { PutRequest, RangeRequest, RequestOp, TxnRequest } from '../wire/index.ts';
-import { comparesHold } from './compare.ts';
+import { comparesHold, pointsHold } from './compare.ts';
 import type { StoreErrorCode } from './errors.ts';
+import { isPoint } from './range.ts';
 import { isFromKey } from './ranges.ts';
 import type { OpResult, RangeResult, TxnResult } from './results.ts';
 import type { Steps } from './slices.ts';
@@ -39,8 +40,38 @@ export function isSerializable(request: TxnRequest): boolean {
 
 /** Whether either branch puts, however deep: such a transaction takes space. */
 export function hasPut(request: TxnRequest): boolean {
-  const puts = (op: RequestOp): boolean => op.kind === 'put' || (op.kind === 'txn' && hasPut(op.request));
-  return request.success.some(puts) || request.failure.some(puts);
+  return putsIn(request.success) || putsIn(request.failure);
+}
+
+function putsIn(ops: readonly RequestOp[]): boolean {
+  for (const op of ops) if (op.kind === 'put' || (op.kind === 'txn' && hasPut(op.request))) return true;
+  return false;
+}
+
+/** All of it is about single keys as they are now, and nothing is nested: what Kubernetes sends. */
+export function isSimple(request: TxnRequest): boolean {
+  for (const compare of request.compare) if (compare.rangeEnd.length > 0) return false;
+  return areSimple(request.success) && areSimple(request.failure);
+}
+
+function areSimple(ops: readonly RequestOp[]): boolean {
+  for (const op of ops) {
+    if (op.kind === 'txn' || op.kind === 'none') return false;
+    if (op.kind === 'range' && (op.request.revision !== 0 || !isPoint(op.request))) return false;
+    if (op.kind === 'deleteRange' && op.request.rangeEnd.length > 0) return false;
+  }
+  return true;
+}
+
+/** `planTxn` for a simple one. */
+export function planSimple(parts: ReadParts, request: TxnRequest, revision: number): TxnPlan {
+  const succeeded = pointsHold(parts, request.compare, revision);
+  const result: TxnResult = { revision: 0, succeeded, responses: [] };
+  const ops: PlannedOp[] = [];
+  for (const op of succeeded ? request.success : request.failure) {
+    ops.push({ op, into: result.responses, nested: undefined, read: undefined });
+  }
+  return { result, ops };
 }
 
 /** Decides all compares, nested ones too, at `revision`: the state before the transaction (B.4, rule 4). */

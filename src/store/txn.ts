@@ -1,23 +1,24 @@
 import { assert } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
 import { NONE } from '../index/index.ts';
-import type { PutRequest, RangeRequest, TxnRequest } from '../wire/index.ts';
+import type { PutRequest, RangeRequest, RequestOp, TxnRequest } from '../wire/index.ts';
 import { bodyOf, proposePut } from './changes.ts';
 import type { Extent } from './delete-range.ts';
-import { measureDelete, proposeDelete } from './delete-range.ts';
+import { measureDelete, proposeDelete, proposePointDelete } from './delete-range.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { putCost } from './quota.ts';
-import { rangeSteps } from './range.ts';
+import { rangePoint, rangeSteps } from './range.ts';
 import { keyRange } from './ranges.ts';
-import type { Done, PutResult, RangeResult, TxnResult } from './results.ts';
+import type { Done, OpResult, PutResult, RangeResult, TxnResult } from './results.ts';
 import type { Steps } from './slices.ts';
 import type { Evaluated } from './steps-call.ts';
 import { StepsCall } from './steps-call.ts';
 import type { PlannedOp, TxnPlan } from './txn-plan.ts';
-import { checkPlan, hasPut, planTxn } from './txn-plan.ts';
+import { checkPlan, hasPut, isSimple, planSimple, planTxn } from './txn-plan.ts';
 import { liveAt } from './view.ts';
 import type { ReadParts } from './view.ts';
 import type { WriteParts } from './write-parts.ts';
+import type { Progress } from './write-queue.ts';
 
 /** A transaction that cannot write, at `revision`: it takes the read path (etcd-v3.md B.4, rule 9). */
 export function* readOnlyTxnSteps(
@@ -46,10 +47,12 @@ export class TxnCall extends StepsCall<TxnResult> {
   #result: TxnResult | undefined;
   /** Changes so far: the sub-revision of the next one. */
   #sub = 0;
+  readonly #isSimple: boolean;
 
   constructor(parts: WriteParts, request: TxnRequest, bytes: number, done: Done<TxnResult>) {
     super(parts, bytes, done);
     this.#request = request;
+    this.#isSimple = isSimple(request);
   }
 
   protected result(): TxnResult {
@@ -57,13 +60,26 @@ export class TxnCall extends StepsCall<TxnResult> {
     return this.#result;
   }
 
+  /** A simple one needs no steps: this is the hot path. */
+  override run(): Progress {
+    if (!this.#isSimple) return super.run();
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return refusal === 'wait' ? refusal : this.fail(refusal);
+    const { parts } = this;
+    const base = parts.writer.proposedRevision;
+    const plan = planSimple(parts, this.#request, base);
+    const wrong = checkPlan(parts, plan, base, true);
+    if (wrong !== undefined) return wrong === 'wait' ? wrong : this.fail(wrong);
+    for (const { op, into } of plan.ops) this.#runSimple(op, into, base);
+    this.#finish(plan, base);
+    return this.#sub > 0 ? this.seal() : this.answer();
+  }
+
   protected *evaluate(): Steps<Evaluated> {
     const { parts } = this;
-    const { state, writer } = parts;
-    if (state.pending.alarms) return 'wait';
-    if (state.alarms.corrupt) return 'Corrupt';
-    if (hasPut(this.#request) && (state.alarms.noSpace || !parts.quota.admits(costOf(this.#request))))
-      return 'NoSpace';
+    const { writer } = parts;
+    const refused = this.#refusal();
+    if (refused !== undefined) return refused;
     const base = writer.proposedRevision;
     const plan = yield* planTxn(parts, this.#request, base);
     const refusal = checkPlan(parts, plan, base, true) ?? (yield* this.#readEarly(plan, base));
@@ -71,9 +87,40 @@ export class TxnCall extends StepsCall<TxnResult> {
     const extent = yield* this.#measure(plan, base);
     if (!writer.fits(extent.bytes, extent.keys)) return 'RequestTooLarge';
     yield* this.propose(extent.keys + readKeys(parts, plan), this.#run(plan, base));
+    this.#finish(plan, base);
+    return this.#sub > 0 ? 'sealed' : 'unchanged';
+  }
+
+  /** What etcd refuses before it looks at the compares. */
+  #refusal(): StoreErrorCode | 'wait' | undefined {
+    const { state, quota } = this.parts;
+    if (state.pending.alarms) return 'wait';
+    if (state.alarms.corrupt) return 'Corrupt';
+    if (!hasPut(this.#request)) return undefined;
+    return state.alarms.noSpace || !quota.admits(costOf(this.#request)) ? 'NoSpace' : undefined;
+  }
+
+  #finish(plan: TxnPlan, base: number): void {
     plan.result.revision = this.#sub > 0 ? base + 1 : base;
     this.#result = plan.result;
-    return this.#sub > 0 ? 'sealed' : 'unchanged';
+  }
+
+  #runSimple(op: RequestOp, into: OpResult[], base: number): void {
+    const { parts } = this;
+    if (op.kind === 'put') into.push({ kind: 'put', result: this.#put(op.request, base) });
+    else if (op.kind === 'range') {
+      const current = this.#sub > 0 ? base + 1 : base;
+      const result = rangePoint(parts, op.request, current, current);
+      assert(result !== undefined, 'what is newest is in memory');
+      into.push({ kind: 'range', result });
+    } else if (op.kind === 'deleteRange') {
+      const { deleted, prevKvs } = proposePointDelete(parts, op.request, base + 1, this.#sub);
+      this.#sub += deleted;
+      into.push({
+        kind: 'deleteRange',
+        result: { revision: this.#sub > 0 ? base + 1 : base, deleted, prevKvs },
+      });
+    }
   }
 
   /**
@@ -173,10 +220,14 @@ function valueLengthOf(parts: WriteParts, request: PutRequest, revision: number)
 
 /** What the costlier branch would take, as etcd estimates it. */
 function costOf(request: TxnRequest): number {
-  const sum = (branch: TxnRequest['success']): number =>
-    branch.reduce((cost, op) => {
-      if (op.kind === 'put') return cost + putCost(op.request.key, op.request.value);
-      return op.kind === 'txn' ? cost + costOf(op.request) : cost;
-    }, 0);
-  return Math.max(sum(request.success), sum(request.failure));
+  return Math.max(costOfAll(request.success), costOfAll(request.failure));
+}
+
+function costOfAll(ops: readonly RequestOp[]): number {
+  let cost = 0;
+  for (const op of ops) {
+    if (op.kind === 'put') cost += putCost(op.request.key, op.request.value);
+    else if (op.kind === 'txn') cost += costOf(op.request);
+  }
+  return cost;
 }
