@@ -154,6 +154,9 @@ function view(bytes: Bytes, offset: number, length: number): Bytes {
 export function previousPut(source: WatchSource, version: VersionId): VersionId {
   const { index } = source;
   if (index.revision(version) - 1 < source.compacted()) return NONE;
-  const previous = index.previous(version);
+  let previous = index.previous(version);
+  // One transaction can put and delete a key: what it put is not what was there before it.
+  while (previous !== NONE && index.revision(previous) === index.revision(version))
+    previous = index.previous(previous);
   return previous === NONE || index.isTombstone(previous) ? NONE : previous;
 }

@@ -25,10 +25,26 @@ export function difference(
 
 function unequal(expected: unknown, found: unknown): string | undefined {
   if (isDeepStrictEqual(expected, found)) return undefined;
-  return `etcd   ${show(expected)}\nengram ${show(found)}`;
+  const where = firstDifference(expected, found, '');
+  return `${where}\netcd   ${show(expected).slice(0, SHOWN_MAX)}\nengram ${show(found).slice(0, SHOWN_MAX)}`;
+}
+
+const SHOWN_MAX = 600;
+
+/** The first place where two normal forms differ. */
+function firstDifference(expected: unknown, found: unknown, path: string): string {
+  const isNode = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Buffer.isBuffer(value);
+  if (!isNode(expected) || !isNode(found)) return `${path}: etcd ${show(expected)}, engram ${show(found)}`;
+  for (const name of new Set([...Object.keys(expected), ...Object.keys(found)])) {
+    const [a, b] = [expected[name], found[name]];
+    if (!isDeepStrictEqual(a, b)) return firstDifference(a, b, `${path}/${name}`);
+  }
+  return path;
 }
 
 export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
   return JSON.stringify(value, (_key, held: unknown) => {
     if (typeof held !== 'object' || held === null || !('type' in held) || held.type !== 'Buffer') return held;
     return Buffer.from((held as unknown as { data: number[] }).data).toString('latin1');
@@ -49,7 +65,7 @@ function normalCall(
   maskHeader(message);
   // A request that parses to an answer here parses there too.
   const request = decodeRequest(step.path, step.request);
-  if (/\/Range(Stream)?$/.test(step.path)) normalRange(request, message, options);
+  if (step.path.endsWith('/Range')) normalRange(request, message, options);
   if (step.path.endsWith('/Txn')) normalTxn(request, message, options);
   if (step.path.endsWith('/LeaseTimeToLive')) normalTimeToLive(message);
   if (step.path.endsWith('/Alarm')) for (const alarm of list(message['alarms'])) alarm['memberID'] = 'masked';

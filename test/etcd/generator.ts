@@ -229,11 +229,14 @@ export class Generator {
       return this.#send(stream, { cancel_request: { watch_id: random.int(0, this.#watchIds) } });
     const key = this.#key();
     this.#watchIds++;
+    const start_revision = random.chance(0.5) ? this.#aRevision() : 0;
+    // etcd lets a watcher of the past wait for up to 100 ms: what is compacted meanwhile is a matter of timing.
+    if (start_revision !== 0) this.#queue.push({ kind: 'settle' });
     return this.#send(stream, {
       create_request: {
         key,
         range_end: this.#rangeEnd(key),
-        start_revision: random.chance(0.5) ? this.#aRevision() : 0,
+        start_revision,
         progress_notify: random.chance(0.2),
         filters: random.chance(0.2) ? [random.int(0, 1)] : [],
         prev_kv: random.chance(0.6),

@@ -119,7 +119,7 @@ export class Oracle {
     const events: HistoryEvent[] = [];
     for (const entry of this.entries) {
       if (entry.kv !== undefined && (entry.kind === 'put' || entry.kind === 'delete')) {
-        const before = state.at(entry.key, Infinity);
+        const before = state.at(entry.key, entry.revision - 1);
         events.push({
           type: entry.kind,
           kv: watchKv(entry.kv),
