@@ -54,11 +54,11 @@ it('the cost of a put and of a replay', async () => {
     };
     const signal = new AbortController().signal;
     const { engine, keys } = leader;
-    const started = performance.now();
+    const started = process.cpuUsage();
     await replay({ engine, keys, arena: new Segments(), map: new LogMap(), target, signal });
-    const ms = performance.now() - started;
+    const { user, system } = process.cpuUsage(started);
     expect(versions).toBe(count);
-    lines.push(`  its replay: ${(count / ms / 1000).toFixed(2)} M entries/s`);
+    lines.push(`  its replay: ${(count / (user + system)).toFixed(2)} M entries a second of CPU`);
   }
   if (isFull) process.stdout.write(`${lines.join('\n')}\n`);
 }, 120_000);

@@ -52,9 +52,8 @@ export class SimpleLeader implements CommitListener, Liveness, LogTarget {
 
   async open(epoch: number, limits: Partial<CleanerLimits> = {}): Promise<void> {
     const { engine, keys, map } = this;
-    const target = this;
     const signal = new AbortController().signal;
-    const replayed = await replay({ engine, keys, arena: this.#arena, map, target, signal });
+    const replayed = await replay({ engine, keys, arena: this.#arena, map, target: this, signal });
     const time = { clock: realTime, scheduler: realTime, logger: silentLogger };
     const shared = { ...time, engine, keys, map };
     this.writer = new LogWriter({

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 
 import { Run } from './log-run.ts';
 
-const SEEDS = Number(process.env['SEEDS'] ?? 60);
+const SEEDS = Number(process.env['SEEDS'] ?? 40);
 const FIRST = Number(process.env['SEED'] ?? 1);
 
 describe('the log against its model', () => {
