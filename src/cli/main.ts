@@ -39,4 +39,5 @@ function version(): number {
   return 0;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Nothing that is still open may keep a server alive that has closed.
+process.exit(await main(process.argv.slice(2)));

@@ -62,9 +62,7 @@ function memberUpdate({ headers }: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.MemberUpdateRequest', response: 'etcdserverpb.MemberUpdateResponse' },
     (request, reply) => {
-      if (request.peerURLs.length === 0 || !request.peerURLs.every(isPeerUrl))
-        reply(statusOfCode('MemberBadURLs'));
-      else if (request.ID !== headers.memberId) reply(statusOfCode('MemberNotFound'));
+      if (request.ID !== headers.memberId) reply(statusOfCode('MemberNotFound'));
       else reply(unsupported('this server is the only member and has no peer URLs'));
     },
   );

@@ -45,3 +45,9 @@ export function unsupported(message: string): GrpcStatus {
 
 /** etcd's answer to an enumeration value that it does not know (`errors.ErrUnknownMethod`). */
 export const UNKNOWN_METHOD: GrpcStatus = { code: GrpcCode.unknown, message: 'etcdserver: unknown method' };
+
+/** An alarm request that would end etcd's process. */
+export const UNKNOWN_ALARM_ACTION: GrpcStatus = {
+  code: GrpcCode.invalidArgument,
+  message: 'engram: unknown alarm action',
+};

@@ -1,8 +1,8 @@
-import { AlarmType, type Alarm, type AlarmResult } from '../store/index.ts';
+import { AlarmAction, AlarmType, type Alarm, type AlarmResult } from '../store/index.ts';
 import type { Method, Service } from '../transport/index.ts';
 import { DowngradeAction } from '../wire/index.ts';
 import { ETCD_VERSION, STORAGE_VERSION, type ServerContext } from './context.ts';
-import { statusOfCode, UNKNOWN_METHOD, unsupported } from './errors.ts';
+import { statusOfCode, UNKNOWN_ALARM_ACTION, UNKNOWN_METHOD, unsupported } from './errors.ts';
 import { answer, coldUnary } from './unary.ts';
 
 /** `etcdserverpb.Maintenance`. */
@@ -20,15 +20,19 @@ export function maintenanceService(context: ServerContext): Service {
         handle: (_request, stream) => stream.end(unsupported('snapshots are not supported yet')),
       },
       MoveLeader: moveLeader(context),
-      Downgrade: downgrade(),
+      Downgrade: downgrade(context),
     },
   };
 }
 
+const KNOWN_ACTIONS: ReadonlySet<number> = new Set(Object.values(AlarmAction));
+
 function alarm({ store, headers }: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.AlarmRequest', response: 'etcdserverpb.AlarmResponse' },
-    (request, reply, encode) =>
+    (request, reply, encode) => {
+      // etcd ends its process for this one.
+      if (!KNOWN_ACTIONS.has(request.action)) return reply(UNKNOWN_ALARM_ACTION);
       store.alarm(
         { action: request.action, member: request.memberID, alarm: request.alarm },
         answer(reply, ({ revision, alarms }: AlarmResult) =>
@@ -37,7 +41,8 @@ function alarm({ store, headers }: ServerContext): Method {
             alarms: alarms.map((each) => ({ memberID: each.member, alarm: each.alarm })),
           }),
         ),
-      ),
+      );
+    },
   );
 }
 
@@ -135,13 +140,16 @@ function moveLeader({ headers }: ServerContext): Method {
   );
 }
 
+/** The version that etcd's members agree on is told without its patch. */
+const CLUSTER_VERSION = ETCD_VERSION.split('.').slice(0, 2).join('.');
+
 const VERSION_PATTERN = /^\d+\.\d+(\.\d+)?$/;
 
 /** There is no older format to go back to, so no target version is a valid one. */
-function downgrade(): Method {
+function downgrade({ headers }: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.DowngradeRequest', response: 'etcdserverpb.DowngradeResponse' },
-    (request, reply) => {
+    (request, reply, encode) => {
       switch (request.action) {
         case DowngradeAction.validate:
         case DowngradeAction.enable:
@@ -149,7 +157,8 @@ function downgrade(): Method {
           else reply(statusOfCode('WrongDowngradeVersionFormat'));
           return;
         case DowngradeAction.cancel:
-          reply(statusOfCode('NoInflightDowngrade'));
+          // etcd answers so too when there is nothing to cancel.
+          reply(undefined, encode({ header: headers.message(), version: CLUSTER_VERSION }));
           return;
         default:
           reply(UNKNOWN_METHOD);

@@ -22,7 +22,8 @@ export const answerInGosWords: ServerInterceptor = (_method, call) => {
 
 function sendStatusTranslated(this: BaseCall, status: PartialStatus): void {
   const original = Object.getPrototypeOf(this) as BaseCall;
-  original.sendStatus.call(this, (status.code as number) === GrpcCode.ok ? status : translate(status));
+  const isOk = (status.code as number) === GrpcCode.ok;
+  original.sendStatus.call(this, isOk ? say(status, '') : translate(status));
 }
 
 const tooLarge = /^Received message larger than max \((\d+) vs (\d+)\)$/;
