@@ -233,3 +233,44 @@ export class StoreWorld {
     return { ttl, grantedTtl, keys: keys.map(text).sort() };
   }
 }
+
+/** An engine whose commits a test holds back, loses or lets through. Uncertain ones have not landed. */
+export class GatedEngine extends MemoryEngine {
+  #gate: Promise<void> | undefined;
+  #open: () => void = () => undefined;
+  /** Commits answer this instead of being done. */
+  uncertain: Error | undefined;
+  commits = 0;
+
+  hold(): void {
+    this.#gate = new Promise((resolve) => (this.#open = resolve));
+  }
+  release(): void {
+    this.#gate = undefined;
+    this.#open();
+  }
+
+  override async commit(...of: Parameters<MemoryEngine['commit']>): ReturnType<MemoryEngine['commit']> {
+    await this.#gate;
+    this.commits++;
+    if (this.uncertain !== undefined) return { kind: 'uncertain', cause: this.uncertain };
+    return super.commit(...of);
+  }
+}
+
+/** Puts `count` keys named PREFIX + number, six digits, 128 to a transaction. */
+export async function fill(
+  world: StoreWorld,
+  prefix: string,
+  count: number,
+  value = 'v',
+  lease = 0n,
+): Promise<void> {
+  for (let at = 0; at < count; at += 128) {
+    const puts: RequestOp[] = [];
+    for (let i = at; i < Math.min(count, at + 128); i++) {
+      puts.push(op.put(`${prefix}${String(i).padStart(6, '0')}`, value, { lease }));
+    }
+    await world.txn(txn([], puts));
+  }
+}
