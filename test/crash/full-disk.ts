@@ -25,7 +25,7 @@ export async function fullDisk(): Promise<string> {
 async function fillAndFree(mount: string): Promise<string> {
   const directory = join(mount, 'engram');
   mkdirSync(directory);
-  const engram = await EngramProcess.at(directory);
+  const engram = await EngramProcess.at(directory, temporaryDirectory('full-disk-log'));
   const ballast = join(mount, 'ballast');
   const client = await engram.up([], ['--log-level=error']);
   const knowledge = new Knowledge();

@@ -14,14 +14,14 @@ export class EngramProcess {
   readonly logFile: string;
   #running: Running | undefined;
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, logDirectory: string) {
     this.directory = directory;
     this.port = port;
-    this.logFile = join(directory, 'engram.log');
+    this.logFile = join(logDirectory, 'engram.log');
   }
 
-  static async at(directory: string): Promise<EngramProcess> {
-    return new EngramProcess(directory, await freePort());
+  static async at(directory: string, logDirectory = directory): Promise<EngramProcess> {
+    return new EngramProcess(directory, await freePort(), logDirectory);
   }
 
   get dataDir(): string {
