@@ -1,0 +1,263 @@
+/** Goal: every rule of the command line. Method: argument lists, variables and files in; settings, warnings or the error out. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError } from './errors.ts';
+import { FOREIGN_FLAGS } from './foreign-flags.ts';
+import { describeSettings } from './help.ts';
+import { defaultQuotaBytes } from './quota.ts';
+import { SCHEMA } from './schema.ts';
+import { readSettings } from './settings.ts';
+
+async function read(
+  args: string[],
+  environment: Record<string, string> = {},
+): ReturnType<typeof readSettings> {
+  return readSettings({ args, environment });
+}
+
+async function refusal(args: string[], environment: Record<string, string> = {}): Promise<ConfigError> {
+  const error: unknown = await read(args, environment).catch((caught: unknown) => caught);
+  if (!(error instanceof ConfigError)) throw new Error(`nothing was refused: ${JSON.stringify(error)}`);
+  return error;
+}
+
+describe('flags', () => {
+  test('have the documented defaults', async () => {
+    const { settings, warnings } = await read([]);
+    expect(warnings).toEqual([]);
+    expect(settings).toMatchObject({
+      name: 'default',
+      engine: 'level',
+      keyspace: 'default',
+      listenClientUrls: ['http://127.0.0.1:2379'],
+      listenMetricsUrls: undefined,
+      maxRequestBytes: 1572864,
+      maxTxnOps: 128,
+      maxConcurrentStreams: 16384,
+      maxWatchersPerStream: 100000,
+      autoCompaction: { mode: 'off' },
+      watchProgressNotifyInterval: 600_000,
+      unsafeNoFsync: false,
+      logLevel: 'info',
+      logFormat: undefined,
+      quotaBackendBytes: defaultQuotaBytes(),
+    });
+  });
+
+  test.each([[['--name=n1']], [['--name', 'n1']], [['-name=n1']], [['-name', 'n1']]])('%j', async (args) => {
+    expect((await read(args)).settings.name).toBe('n1');
+  });
+
+  test('a value may hold an equals sign', async () => {
+    expect((await read(['--data-dir=a=b'])).settings.dataDir).toBe('a=b');
+  });
+
+  test('boolean ones take a value only after an equals sign', async () => {
+    expect((await read(['--unsafe-no-fsync', '--name=x'])).settings).toMatchObject({
+      unsafeNoFsync: true,
+      name: 'x',
+    });
+    expect((await read(['--unsafe-no-fsync=false'])).settings.unsafeNoFsync).toBe(false);
+    expect((await refusal(['--unsafe-no-fsync', 'true'])).code).toBe('unexpectedArgument');
+    expect((await refusal(['--unsafe-no-fsync=maybe'])).message).toContain('must be true or false');
+  });
+
+  test('repeats, unknown ones and missing values are refused', async () => {
+    expect((await refusal(['--name=a', '--name=b'])).code).toBe('repeatedFlag');
+    expect((await refusal(['--name'])).code).toBe('missingValue');
+    const unknown = await refusal(['--listen-client-url=http://127.0.0.1:1']);
+    expect(unknown.code).toBe('unknownFlag');
+    expect(unknown.message).toContain('did you mean --listen-client-urls?');
+    expect((await refusal(['--qouta-backend-bytes=1'])).message).toContain(
+      'did you mean --quota-backend-bytes?',
+    );
+    expect((await refusal(['--xyzzy-plugh'])).message).toContain('--help');
+    expect((await refusal(['stray'])).code).toBe('unexpectedArgument');
+  });
+
+  test('beat variables, which beat the file, which beats the default', async () => {
+    const file = write('order.yaml', 'name: file\nmax-txn-ops: 1\nmax-request-bytes: 1000\n');
+    const { settings } = await read([`--config-file=${file}`, '--name=flag'], {
+      ENGRAM_NAME: 'variable',
+      ENGRAM_MAX_TXN_OPS: '2',
+    });
+    expect(settings).toMatchObject({ name: 'flag', maxTxnOps: 2, maxRequestBytes: 1000, engine: 'level' });
+  });
+});
+
+describe('flags of etcd', () => {
+  test('without meaning are accepted with one warning each', async () => {
+    const args = [
+      '--initial-cluster=a=http://1.2.3.4:2380',
+      '--snapshot-count',
+      '10',
+      '--pre-vote',
+      '--name=x',
+    ];
+    const { settings, warnings } = await read([...args, '--snapshot-count=11']);
+    expect(settings.name).toBe('x');
+    expect(warnings).toEqual([
+      '--initial-cluster has no meaning here and is ignored',
+      '--snapshot-count has no meaning here and is ignored',
+      '--pre-vote has no meaning here and is ignored',
+    ]);
+  });
+
+  test('are all known, and none is also a setting', () => {
+    const own = new Set<string>(Object.values(SCHEMA).map((row) => row.flag));
+    expect([...FOREIGN_FLAGS.keys()].filter((flag) => own.has(flag))).toEqual([]);
+    expect(FOREIGN_FLAGS.size).toBeGreaterThan(110);
+  });
+
+  test('for TLS are refused, unless they turn it off', async () => {
+    expect((await refusal(['--cert-file=/a.pem'])).message).toContain('TLS is not supported yet');
+    expect((await refusal(['--peer-auto-tls'])).code).toBe('unsupported');
+    expect((await refusal(['--listen-peer-urls=https://127.0.0.1:2380'])).code).toBe('unsupported');
+    expect((await refusal(['--listen-client-urls=https://127.0.0.1:2379'])).message).toContain('TLS');
+    expect((await read(['--client-cert-auth=false', '--cert-file='])).warnings).toEqual([]);
+  });
+
+  test("kubeadm's old name of the progress interval works", async () => {
+    const { settings, warnings } = await read(['--experimental-watch-progress-notify-interval=5s']);
+    expect(settings.watchProgressNotifyInterval).toBe(5000);
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('variables', () => {
+  test('of etcd are warned of, once', async () => {
+    const { warnings } = await read([], { ETCD_NAME: 'a', ETCD_DATA_DIR: 'b', HOME: '/' });
+    expect(warnings).toEqual(['ETCD_ variables are not read, use ENGRAM_ ones: ETCD_DATA_DIR, ETCD_NAME']);
+  });
+
+  test('that are misspelt are refused', async () => {
+    expect((await refusal([], { ENGRAM_DATA_DIRS: 'x' })).message).toContain('did you mean ENGRAM_DATA_DIR?');
+    expect((await read([], { ENGRAM_TOOLS: '/t' })).warnings).toEqual([]);
+  });
+
+  test('are named when their value is wrong', async () => {
+    expect((await refusal([], { ENGRAM_MAX_TXN_OPS: 'x' })).message).toBe(
+      'ENGRAM_MAX_TXN_OPS must be a whole number, not "x"',
+    );
+  });
+});
+
+describe('values', () => {
+  test.each([
+    ['10m', 600_000],
+    ['1h30m', 5_400_000],
+    ['1.5s', 1500],
+    ['100ms', 100],
+  ])('a duration of %s', async (text, expected) => {
+    expect(
+      (await read([`--watch-progress-notify-interval=${text}`])).settings.watchProgressNotifyInterval,
+    ).toBe(expected);
+  });
+
+  test.each(['10', '5 m', 'm', '-1s', '99ms', '1d', ''])('a duration of "%s" is refused', async (text) => {
+    expect((await refusal([`--watch-progress-notify-interval=${text}`])).code).toBe('invalidValue');
+  });
+
+  test.each([
+    ['periodic', '1', { mode: 'periodic', retentionMs: 3_600_000 }],
+    ['periodic', '5m', { mode: 'periodic', retentionMs: 300_000 }],
+    ['periodic', '0', { mode: 'off' }],
+    ['revision', '1000', { mode: 'revision', retentionRevisions: 1000 }],
+    ['revision', '0', { mode: 'off' }],
+  ])('automatic compaction %s %s', async (mode, retention, expected) => {
+    const { settings } = await read([
+      `--auto-compaction-mode=${mode}`,
+      `--auto-compaction-retention=${retention}`,
+    ]);
+    expect(settings.autoCompaction).toEqual(expected);
+  });
+
+  test.each([
+    ['periodic', '-1h'],
+    ['revision', '5m'],
+    ['revision', '-1'],
+    ['hourly', '1'],
+  ])('automatic compaction %s %s is refused', async (mode, retention) => {
+    const args = [`--auto-compaction-mode=${mode}`, `--auto-compaction-retention=${retention}`];
+    expect((await refusal(args)).code).toBe('invalidValue');
+  });
+
+  test('sizes take a unit; a quota of 0 is the default and a negative one is none', async () => {
+    expect((await read(['--quota-backend-bytes=8GiB'])).settings.quotaBackendBytes).toBe(8 * 2 ** 30);
+    expect((await read(['--quota-backend-bytes=-1'])).settings.quotaBackendBytes).toBe(Infinity);
+    expect((await refusal(['--quota-backend-bytes=8GB'])).code).toBe('invalidValue');
+    expect((await refusal(['--max-request-bytes=0'])).message).toBe(
+      '--max-request-bytes must be at least 1, not 0',
+    );
+  });
+
+  test.each([
+    '127.0.0.1:2379',
+    'http://127.0.0.1',
+    'http://a:1/path',
+    'unix://a:1',
+    'http://a:1,http://a:1',
+    '',
+  ])('client URLs of "%s" are refused', async (text) => {
+    expect((await refusal([`--listen-client-urls=${text}`])).code).toBe('invalidValue');
+  });
+
+  test('several URLs, IPv6 too', async () => {
+    const { settings } = await read(['--listen-client-urls=http://127.0.0.1:0,http://[::1]:0']);
+    expect(settings.listenClientUrls).toEqual(['http://127.0.0.1:0', 'http://[::1]:0']);
+  });
+
+  test('a keyspace cannot leave its place in the keys', async () => {
+    expect((await refusal(['--keyspace=a/b'])).code).toBe('invalidValue');
+  });
+});
+
+describe('the config file', () => {
+  test('may be JSON, holds lists, and durations in nanoseconds as in etcd', async () => {
+    const file = write(
+      'a.json',
+      JSON.stringify({
+        'listen-client-urls': ['http://127.0.0.1:0', 'http://[::1]:0'],
+        'watch-progress-notify-interval': 5_000_000_000,
+        'unsafe-no-fsync': true,
+        'heartbeat-interval': 100,
+      }),
+    );
+    const { settings, warnings } = await read(['--config-file', file]);
+    expect(settings).toMatchObject({ watchProgressNotifyInterval: 5000, unsafeNoFsync: true });
+    expect(settings.listenClientUrls).toHaveLength(2);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('is refused when it cannot be read, holds nothing useful, or unknown keys', async () => {
+    expect((await refusal([`--config-file=${directory}/none.yaml`])).code).toBe('unreadableFile');
+    expect((await refusal([`--config-file=${write('b.yaml', 'a: [')}`])).code).toBe('unreadableFile');
+    expect((await refusal([`--config-file=${write('c.yaml', '- a')}`])).code).toBe('unreadableFile');
+    expect((await refusal([`--config-file=${write('d.yaml', 'nmae: x')}`])).message).toContain(
+      'did you mean --name?',
+    );
+    expect((await refusal([`--config-file=${write('e.yaml', 'name: {}')}`])).code).toBe('invalidValue');
+    const tls = write('f.yaml', 'client-transport-security:\n  cert-file: a\n');
+    expect((await refusal([`--config-file=${tls}`])).code).toBe('unsupported');
+  });
+});
+
+test('the help names every flag and its variable', () => {
+  const text = describeSettings();
+  for (const row of Object.values(SCHEMA)) expect(text).toContain(`--${row.flag}`);
+  expect(text).toContain('ENGRAM_LISTEN_CLIENT_URLS');
+});
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'engram-config-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function write(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}

@@ -1,0 +1,291 @@
+/**
+ * Goal: the seam. Method: services that know no gRPC, behind the adapter on a real port, called by grpc-js and, where a
+ * client of it would refuse to send such a thing, by node:http2.
+ */
+import { connect, type ClientHttp2Session } from 'node:http2';
+import { Client, credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createGrpcServer, type GrpcServerOptions } from './grpc-server.ts';
+import { Listener } from './listener.ts';
+import type { BidiStream, GrpcServer, Method, ServerStream, Slices } from './service.ts';
+
+const closers: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+interface Started {
+  readonly client: Client;
+  readonly server: GrpcServer;
+  readonly url: string;
+}
+
+async function start(
+  methods: Record<string, Method>,
+  options: Partial<GrpcServerOptions> = {},
+): Promise<Started> {
+  const server = createGrpcServer({
+    services: [{ name: 'test.Echo', methods }],
+    receiveBytesMax: 1000,
+    streamsPerConnectionMax: 100,
+    onFault: (error) => {
+      throw error;
+    },
+    ...options,
+  });
+  const listener = await Listener.open('http://127.0.0.1:0');
+  server.serve(listener);
+  const client = new Client(listener.url.slice('http://'.length), credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  closers.push(
+    () => server.close(),
+    () => client.close(),
+  );
+  return { client, server, url: listener.url };
+}
+
+const identity = (bytes: Buffer): Buffer => bytes;
+
+function unary(client: Client, path: string, request: Buffer): Promise<Buffer | ServiceError> {
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(path, identity, identity, request, (error, response) => {
+      resolve(error ?? response ?? Buffer.alloc(0));
+    });
+  });
+}
+
+function open(client: Client, path: string): ClientDuplexStream<Buffer, Buffer> {
+  const stream = client.makeBidiStreamRequest(path, identity, identity);
+  stream.on('error', () => undefined);
+  return stream;
+}
+
+const echo: Method = { kind: 'unary', handle: (request, _call, reply) => reply(undefined, request) };
+
+describe('unary calls', () => {
+  test('carry bytes and slices both ways, empty ones too', async () => {
+    const { client } = await start({
+      Echo: echo,
+      Slices: {
+        kind: 'unary',
+        handle: (request, _call, reply) => reply(undefined, [request, Buffer.from('-'), request]),
+      },
+    });
+    expect(String(await unary(client, '/test.Echo/Echo', Buffer.from('abc')))).toBe('abc');
+    expect(String(await unary(client, '/test.Echo/Slices', Buffer.from('abc')))).toBe('abc-abc');
+    expect(String(await unary(client, '/test.Echo/Echo', Buffer.alloc(0)))).toBe('');
+  });
+
+  test('carry codes and texts, percent signs and non-ASCII characters too', async () => {
+    const { client } = await start({
+      Fail: { kind: 'unary', handle: (_request, _call, reply) => reply({ code: 9, message: 'no: 100 % ä' }) },
+    });
+    expect(await unary(client, '/test.Echo/Fail', Buffer.alloc(0))).toMatchObject({
+      code: 9,
+      details: 'no: 100 % ä',
+    });
+  });
+
+  test('above the limit are refused in the words of gRPC for Go', async () => {
+    const { client } = await start({ Echo: echo });
+    expect(await unary(client, '/test.Echo/Echo', Buffer.alloc(1001))).toMatchObject({
+      code: 8,
+      details: 'grpc: received message larger than max (1001 vs. 1000)',
+    });
+    expect(await unary(client, '/test.Echo/Echo', Buffer.alloc(1000))).toHaveLength(1000);
+  });
+
+  test('to nobody are refused in the words of gRPC for Go', async () => {
+    const { client } = await start({ Echo: echo });
+    const empty = Buffer.alloc(0);
+    expect(await unary(client, '/test.Other/Echo', empty)).toMatchObject({
+      code: 12,
+      details: 'unknown service test.Other',
+    });
+    expect(await unary(client, '/test.Echo/Other', empty)).toMatchObject({
+      code: 12,
+      details: 'unknown method Other for service test.Echo',
+    });
+  });
+
+  test('of which the handler throws are answered, and the fault is reported', async () => {
+    const faults: unknown[] = [];
+    const thrown = new Error('a bug');
+    const { client } = await start(
+      {
+        Throw: {
+          kind: 'unary',
+          handle: () => {
+            throw thrown;
+          },
+        },
+      },
+      { onFault: (error, path) => faults.push([error, path]) },
+    );
+    expect(await unary(client, '/test.Echo/Throw', Buffer.alloc(0))).toMatchObject({ code: 13 });
+    expect(faults).toEqual([[thrown, '/test.Echo/Throw']]);
+  });
+
+  test('tell their handler when the client gives up, and not when it was answered', async () => {
+    const cancelled: string[] = [];
+    const { client } = await start({
+      Wait: { kind: 'unary', handle: (_request, call) => call.onCancel(() => cancelled.push('wait')) },
+      Echo: {
+        kind: 'unary',
+        handle: (request, call, reply) => {
+          call.onCancel(() => cancelled.push('echo'));
+          reply(undefined, request);
+        },
+      },
+    });
+    await unary(client, '/test.Echo/Echo', Buffer.alloc(0));
+    const call = client.makeUnaryRequest(
+      '/test.Echo/Wait',
+      identity,
+      identity,
+      Buffer.alloc(0),
+      () => undefined,
+    );
+    setTimeout(() => call.cancel(), 50);
+    await expect.poll(() => cancelled).toEqual(['wait']);
+  });
+});
+
+describe('a check of headers', () => {
+  test('refuses calls before they are served, and sees every byte', async () => {
+    const { client, url } = await start(
+      { Echo: echo },
+      { refuse: (header) => (header('x-bad') === '\xff' ? { code: 3, message: 'bad header' } : undefined) },
+    );
+    expect(String(await unary(client, '/test.Echo/Echo', Buffer.from('ok')))).toBe('ok');
+    expect(
+      await post(url, { ':path': '/test.Echo/Echo', 'x-bad': '\xff' }, Buffer.from([0, 0, 0, 0, 0])),
+    ).toMatchObject({
+      'grpc-status': '3',
+      'grpc-message': 'bad%20header',
+    });
+  });
+});
+
+describe('messages that are cut short', () => {
+  test('are refused', async () => {
+    const { url } = await start({ Echo: echo });
+    expect(await post(url, { ':path': '/test.Echo/Echo' }, Buffer.from([0, 0, 0, 0, 9, 1]))).toMatchObject({
+      'grpc-status': '13',
+      'grpc-message': 'unexpected%20EOF',
+    });
+  });
+});
+
+describe('streams', () => {
+  test('give each message in order, then the half close, then end with a status', async () => {
+    const { client } = await start({
+      Stream: {
+        kind: 'bidi',
+        handle: (stream: BidiStream) => {
+          stream.onMessage((message) => stream.send([message, Buffer.from('!')]));
+          stream.onHalfClose(() => stream.end({ code: 5, message: 'that was it' }));
+        },
+      },
+    });
+    const stream = open(client, '/test.Echo/Stream');
+    const got: string[] = [];
+    stream.on('data', (message: Buffer) => got.push(String(message)));
+    const status = new Promise((resolve) => stream.on('status', resolve));
+    stream.write(Buffer.from('a'));
+    stream.write(Buffer.from('b'));
+    stream.end();
+    expect(await status).toMatchObject({ code: 5, details: 'that was it' });
+    expect(got).toEqual(['a!', 'b!']);
+  });
+
+  test('promise 8: send says false to a client that does not read, and drain says when to go on', async () => {
+    let left = 1000;
+    let drained = 0;
+    const part: Slices = [Buffer.alloc(64 * 1024)];
+    const { client } = await start({
+      Flood: {
+        kind: 'serverStream',
+        handle: (_request, stream: ServerStream) => {
+          const more = (): void => {
+            while (left > 0) {
+              left--;
+              if (!stream.send(part)) return;
+            }
+            stream.end();
+          };
+          stream.onDrain(() => {
+            drained++;
+            more();
+          });
+          more();
+        },
+      },
+    });
+    const stream = client.makeServerStreamRequest('/test.Echo/Flood', identity, identity, Buffer.alloc(0));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const leftUnread = left;
+    expect(leftUnread).toBeGreaterThan(500);
+    let bytes = 0;
+    for await (const message of stream) bytes += (message as Buffer).length;
+    expect(bytes).toBe(1000 * 64 * 1024);
+    expect(drained).toBeGreaterThan(0);
+  });
+
+  test('tell their handler once when the client goes away', async () => {
+    let cancelled = 0;
+    const { client } = await start({
+      Stream: { kind: 'bidi', handle: (stream) => stream.onCancel(() => cancelled++) },
+    });
+    const stream = open(client, '/test.Echo/Stream');
+    setTimeout(() => stream.cancel(), 50);
+    await expect.poll(() => cancelled).toBe(1);
+  });
+});
+
+describe('stopping', () => {
+  test('lets calls end, and cuts off those that do not', async () => {
+    const release: (() => void)[] = [];
+    const { client, server } = await start({
+      Wait: {
+        kind: 'unary',
+        handle: (_request, _call, reply) => release.push(() => reply(undefined, Buffer.from('done'))),
+      },
+      Never: { kind: 'bidi', handle: () => undefined },
+    });
+    const waiting = unary(client, '/test.Echo/Wait', Buffer.alloc(0));
+    const never = open(client, '/test.Echo/Never');
+    const ended = new Promise((resolve) => never.on('status', resolve));
+    await expect.poll(() => release.length).toBe(1);
+    const startMs = performance.now();
+    const drained = server.drain(300);
+    setTimeout(() => release[0]!(), 50);
+    expect(String(await waiting)).toBe('done');
+    await drained;
+    expect(await ended).toMatchObject({ code: 14 });
+    expect(performance.now() - startMs).toBeLessThan(900);
+    await expect.poll(() => server.connections).toBe(0);
+  });
+});
+
+/** One POST in gRPC's form over plain HTTP/2; gives the trailers, or the headers of an answer without a body. */
+function post(url: string, headers: Record<string, string>, body: Buffer): Promise<Record<string, unknown>> {
+  const session: ClientHttp2Session = connect(url);
+  closers.push(() => session.destroy());
+  return new Promise((resolve, reject) => {
+    const stream = session.request({
+      ':method': 'POST',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    });
+    stream.on('error', reject);
+    stream.on('response', (answer) => {
+      if ('grpc-status' in answer) resolve(Object.fromEntries(Object.entries(answer)));
+    });
+    stream.on('trailers', (trailers) => resolve({ ...trailers }));
+    stream.resume();
+    stream.end(body);
+  });
+}
