@@ -41,11 +41,11 @@ export class Collector {
   /** What passed the filters. */
   matched = 0;
 
-  constructor(index: KeyIndex, segments: Segments, request: RangeRequest, cut = cutOf(request)) {
+  constructor(index: KeyIndex, segments: Segments, request: RangeRequest) {
     this.#index = index;
     this.#segments = segments;
     this.#request = request;
-    this.#cut = cut;
+    this.#cut = cutOf(request);
     this.#filtersMod = request.minModRevision !== 0 || request.maxModRevision !== 0;
     this.#filtersCreate = request.minCreateRevision !== 0 || request.maxCreateRevision !== 0;
     const limit = Math.max(0, request.limit);

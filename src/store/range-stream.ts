@@ -7,7 +7,6 @@ import { countSteps } from './count.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
 import { fetchBodies } from './fetch.ts';
-import { cutOf } from './keys-only.ts';
 import type { StoreLimits } from './limits.ts';
 import type { Pin, Pins } from './pins.ts';
 import { rangeSteps, readRevision } from './range.ts';
@@ -92,12 +91,10 @@ export class StreamedRange implements RangeStream {
 
   *#steps(revision: number, header: number): Steps<void> {
     const { parts } = this.#options;
-    // Without a sort order, a sort target changes nothing but what keys_only leaves out.
-    const cut = cutOf(this.#request);
-    const request = { ...this.#request, sortTarget: SortTarget.key };
+    const request = this.#request;
     const range = request.rangeEnd.length === 0 ? undefined : keyRange(request.key, request.rangeEnd);
-    if (range === undefined || request.countOnly) {
-      const result = yield* rangeSteps(parts, this.#request, revision, header);
+    if (range === undefined || request.countOnly || request.sortTarget !== SortTarget.key) {
+      const result = yield* rangeSteps(parts, request, revision, header);
       if (this.#ended) return;
       if (typeof result === 'string') return this.#end(result);
       if (result.kvs.count > 0) this.#sink.batch(result.kvs);
@@ -106,7 +103,7 @@ export class StreamedRange implements RangeStream {
     const walk = parts.index.walk(range.from, range.to, revision);
     const ids = new Uint32Array(256);
     const limit = request.limit > 0 ? request.limit : Infinity;
-    let batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 }, cut);
+    let batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 });
     let found = 0;
     while (!walk.done && found <= limit && !this.#ended) {
       const count = walk.next(ids);
@@ -123,7 +120,7 @@ export class StreamedRange implements RangeStream {
       }
       if (batch.kvs.count >= BATCH_KEYS_MAX || batch.kvs.totalBytes >= BATCH_BYTES_MAX) {
         yield* this.#send(batch.kvs);
-        batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 }, cut);
+        batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 });
       }
       if (parts.budget.spend(count + 16)) yield undefined;
     }
