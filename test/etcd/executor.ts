@@ -53,8 +53,9 @@ export class Executor {
   }
 
   async #waitForSilence(): Promise<void> {
+    const startMs = Date.now();
     for (;;) {
-      const last = Math.max(0, ...[...this.#connection.streams()].map(([, stream]) => stream.lastAtMs));
+      const last = Math.max(startMs, ...[...this.#connection.streams()].map(([, stream]) => stream.lastAtMs));
       const leftMs = last + QUIET_MS - Date.now();
       if (leftMs <= 0) return;
       await sleep(leftMs);
