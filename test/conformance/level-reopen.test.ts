@@ -161,3 +161,24 @@ describe('a failed write', () => {
     );
   });
 });
+
+test('promise 8: after a long scan the database is opened anew, so that what was mapped is let go', async () => {
+  const value = Buffer.alloc(4 * 1024 * 1024, 'x');
+  const { signal } = new AbortController();
+  for (let i = 10; i < 27; i++) {
+    await engine.commit({ conditions: [], writes: [{ key: bytes(`k${i}`), value }] }, signal);
+  }
+  expect(openings).toBe(1);
+  const before = (await content(engine)).length;
+  const results = await Promise.all([
+    commit(engine, { head: '1' }, [equal('head', '0')]),
+    read(engine, 'k10'),
+    commit(engine, { head: '2' }, [equal('head', '1')]),
+  ]);
+  expect([results[0], results[2]]).toEqual([COMMITTED, COMMITTED]);
+  // It waits for a moment without snapshots, and is in the queue of the commits then.
+  for (let i = 0; i < 50 && openings === 1; i++) expect(await commit(engine, { other: '' })).toEqual(COMMITTED);
+  expect(openings).toBe(2);
+  expect(await read(engine, 'head')).toBe('2');
+  expect(before).toBe(18);
+});

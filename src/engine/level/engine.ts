@@ -31,9 +31,6 @@ const COMMITS_QUEUED_MAX = 1024;
 /** Keys whose stored value is remembered because a condition was on them: the head, the leader lease. */
 const KNOWN_KEYS_MAX = 8;
 const SIZE_AGE_MS_MAX = 1000;
-/** Around every key: the callers' are below `KEY_END`, and the mark's is that. */
-const FIRST_KEY: Bytes = Buffer.alloc(0);
-const LAST_KEY: Bytes = Buffer.alloc(16, 0xff);
 const COMMITTED: CommitResult = { kind: 'committed' };
 
 interface Known {
@@ -79,7 +76,13 @@ export class LevelEngine implements Engine {
 
   async snapshot(): Promise<Snapshot> {
     this.#assertOpen();
-    return await this.#store.snapshot();
+    const snapshot = await this.#store.snapshot();
+    void snapshot.ended.then(() => {
+      if (!this.#store.wantsRemap) return;
+      // In the queue of the commits, because none may be under way meanwhile.
+      this.#last = settled(this.#last).then(() => this.#store.remap());
+    });
+    return snapshot;
   }
 
   async commit(batch: Batch, signal: AbortSignal): Promise<CommitResult> {
@@ -109,12 +112,7 @@ export class LevelEngine implements Engine {
 
   async compact(): Promise<void> {
     this.#assertOpen();
-    const database = await this.#store.readable();
-    try {
-      await database.compactRange(FIRST_KEY, LAST_KEY);
-    } catch (error) {
-      throw engineError(error, 'compact', this.#store.location);
-    }
+    await this.#store.compact();
   }
 
   close(): Promise<void> {

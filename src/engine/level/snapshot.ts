@@ -12,6 +12,8 @@ type State = 'open' | 'disposed' | 'lost' | 'closed';
 export class LevelSnapshot implements Snapshot {
   /** Resolves when it has been disposed. */
   readonly ended: Promise<void>;
+  /** Bytes of keys and values that its scans have read. */
+  scannedBytes = 0;
   readonly #database: Database;
   readonly #snapshot: ReturnType<Database['snapshot']>;
   #state: State = 'open';
@@ -51,7 +53,10 @@ export class LevelSnapshot implements Snapshot {
         this.#assertOpen();
         const entries = await iterator.nextv(BATCH_ENTRIES_MAX);
         if (entries.length === 0) return;
-        yield entries.map(([key, value]) => ({ key, value }));
+        yield entries.map(([key, value]) => {
+          this.scannedBytes += key.length + value.length;
+          return { key, value };
+        });
       }
     } catch (error) {
       throw this.#mapped(error);

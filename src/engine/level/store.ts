@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assert } from '../../base/index.ts';
-import type { Logger } from '../../base/index.ts';
+import type { Bytes, Logger } from '../../base/index.ts';
 import { closedError, EngineError } from '../index.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import { engineError, lockedError, probeLock } from './database.ts';
@@ -21,6 +21,11 @@ const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1000;
 /** A reopening turns the log into a table and writes a new manifest and log: so much beyond the log must be free. */
 const REOPEN_BYTES = 2 * 1024 * 1024;
+
+const REMAP_BYTES = 64 * 1024 * 1024;
+/** Around every key: the callers' are below `KEY_END`, and the mark's is that. */
+const FIRST_KEY: Bytes = Buffer.alloc(0);
+const LAST_KEY: Bytes = Buffer.alloc(16, 0xff);
 
 /**
  * - `open`: serving.
@@ -50,6 +55,8 @@ export class LevelStore {
   readonly #snapshots = new Set<LevelSnapshot>();
   #state: State;
   #mark: Mark;
+  #scannedBytes = 0;
+  #compactions = 0;
   #attempts = 0;
   #retryAtMs = 0;
 
@@ -131,8 +138,8 @@ export class LevelStore {
     return this.#state.kind === 'open' ? this.#state.database : undefined;
   }
 
-  /** The database for reads: reopened, if it has to be. */
-  async readable(): Promise<Database> {
+  /** Runs `use` on the database, within this turn of it being found open; it is reopened first, if it has to be. */
+  async read<T>(use: (database: Database) => T | Promise<T>): Promise<T> {
     for (let attempted = false; ;) {
       const state = this.#state;
       if (state.kind === 'closed') throw closedError('engine');
@@ -140,7 +147,7 @@ export class LevelStore {
         await state.done;
         continue;
       }
-      if (state.database !== undefined) return state.database;
+      if (state.database !== undefined) return await use(state.database);
       if (attempted || this.isClosed) throw this.failure;
       attempted = true;
       await this.reopen(this.#closing.signal);
@@ -148,10 +155,48 @@ export class LevelStore {
   }
 
   async snapshot(): Promise<LevelSnapshot> {
-    const snapshot = new LevelSnapshot(await this.readable());
-    this.#snapshots.add(snapshot);
-    void snapshot.ended.then(() => this.#snapshots.delete(snapshot));
-    return snapshot;
+    return await this.read((database) => {
+      const snapshot = new LevelSnapshot(database);
+      this.#snapshots.add(snapshot);
+      void snapshot.ended.then(() => {
+        this.#snapshots.delete(snapshot);
+        this.#scannedBytes += snapshot.scannedBytes;
+      });
+      return snapshot;
+    });
+  }
+
+  async compact(): Promise<void> {
+    await this.read(async (database) => {
+      this.#compactions++;
+      try {
+        await database.compactRange(FIRST_KEY, LAST_KEY);
+      } catch (error) {
+        throw engineError(error, 'compact', this.location);
+      } finally {
+        this.#compactions--;
+      }
+    });
+  }
+
+  /** Whether so much has been scanned that `remap` pays, and nothing keeps it from being short. */
+  get wantsRemap(): boolean {
+    const isIdle = this.#snapshots.size === 0 && this.#compactions === 0;
+    return this.#scannedBytes >= REMAP_BYTES && isIdle && this.#state.kind === 'open' && !this.isClosed;
+  }
+
+  /**
+   * Opens the database anew after a long scan. LevelDB maps the tables that it reads and keeps dozens of them, so that
+   * a replay would leave some 100 MiB more resident for as long as the process lives.
+   */
+  async remap(): Promise<void> {
+    if (!this.wantsRemap || this.#state.kind !== 'open') return;
+    const { database } = this.#state;
+    this.#scannedBytes = 0;
+    let finish: () => void = () => undefined;
+    this.#state = { kind: 'reopening', done: new Promise<void>((resolve) => (finish = resolve)) };
+    this.#state = await this.#reopened(database);
+    finish();
   }
 
   /** The commit of `mark` is durable. */
