@@ -46,6 +46,8 @@ export function fetchBodies(
       },
       (error: unknown) => {
         fetched.failed = codeOfFault(error);
+        if (fetched.failed !== 'Compacted')
+          parts.logger.error('history cannot be read', { error: String(error) });
       },
     ),
   };
@@ -53,7 +55,7 @@ export function fetchBodies(
 }
 
 /** What a client is told when history cannot be read: a damaged log, or an engine that does not answer. */
-export function codeOfFault(error: unknown): StoreErrorCode {
+function codeOfFault(error: unknown): StoreErrorCode {
   if (!(error instanceof LogError)) return 'Timeout';
   if (error.code === 'log-compacted') return 'Compacted';
   return error.code === 'log-stopped' ? 'Stopped' : 'Corrupt';

@@ -52,6 +52,7 @@ export class Housekeeping {
   /** Ends all of it; resolves when no step is under way any more. */
   async stop(): Promise<void> {
     this.#running = false;
+    this.#cleanAgain = false;
     this.#cancelTick();
     await this.#cleaning;
     this.#tellCleaned();
@@ -105,11 +106,16 @@ export class Housekeeping {
   }
 
   #clean(): void {
-    if (!this.#running) return;
+    if (!this.#running) {
+      this.#cleanAgain = false;
+      return;
+    }
     this.#cleanAgain = true;
     this.#cleaning ??= this.#cleanUntilIdle().finally(() => {
       this.#cleaning = undefined;
-      this.#checkCleaned();
+      // A compaction may have come while the last step ended.
+      if (this.#cleanAgain) this.#clean();
+      else this.#checkCleaned();
     });
   }
 
@@ -123,7 +129,7 @@ export class Housekeeping {
       } catch (error) {
         // The log is untouched by a step that fails; the next tick tries again.
         this.#logger.warn('cleaning the log failed, it is tried again', { error: String(error) });
-        return;
+        this.#cleanAgain = false;
       }
     }
   }

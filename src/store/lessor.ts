@@ -154,7 +154,10 @@ export class Lessor {
   /** One that could not be revoked is tried again at the next tick. */
   #revocationEnded(lease: Lease, refusal: StoreErrorCode | undefined): void {
     if (refusal === undefined || this.#state.leases.get(lease.id) !== lease) return;
-    this.#logger.warn('an expired lease could not be revoked yet', { lease: lease.id.toString(16), refusal });
+    this.#logger.debug('an expired lease could not be revoked yet', {
+      lease: lease.id.toString(16),
+      refusal,
+    });
     this.#heap.add(lease);
   }
 

@@ -116,14 +116,8 @@ export class Store implements StoreApi {
     const pins = new Pins({ index: state.index, clock, limits });
     const member = this.memberId(options.name);
     const quota = new Quota({ state, writer: () => writer, member, bytesMax: options.quotaBytes ?? 0 });
-    const read = {
-      state,
-      index: state.index,
-      segments: state.segments,
-      history,
-      budget: slices.budget,
-      clock,
-    };
+    const { index, segments } = state;
+    const read = { state, index, segments, history, budget: slices.budget, clock, logger };
     const counts = new CountMemory(limits.countsRememberedMax);
     const later = (run: () => void): void => scheduler.soon(run);
     this.#parts = { ...read, counts, writer, limits, pins, quota, later };
@@ -284,8 +278,7 @@ export class Store implements StoreApi {
     this.#autoCompaction.stop();
     this.#lessor.stop();
     await this.#queue.close();
-    await this.#housekeeping.stop();
-    await this.#writer.stop();
+    await Promise.all([this.#housekeeping.stop(), this.#writer.stop()]);
     this.#cancelTick();
   }
 

@@ -1,4 +1,4 @@
-import type { Bytes, Clock } from '../base/index.ts';
+import type { Bytes, Clock, Logger } from '../base/index.ts';
 import { NONE } from '../index/index.ts';
 import type { KeyId, KeyIndex, Segments, VersionId } from '../index/index.ts';
 import type { HistoryReader } from '../log/index.ts';
@@ -15,6 +15,7 @@ export interface ReadParts {
   readonly budget: Budget;
   readonly counts: CountMemory;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** The version of `key` that is live at `revision`, or NONE. */

@@ -2,8 +2,9 @@
 import { EMPTY_BYTES, SeededRandom, silentLogger } from '../../src/base/index.ts';
 import type { ByteRuns, Cancel, Clock, Scheduler } from '../../src/base/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
-import { Store, StoreError } from '../../src/store/index.ts';
+import { Store } from '../../src/store/index.ts';
 import type {
+  StoreError,
   DeleteRangeResult,
   Engine,
   OpResult,

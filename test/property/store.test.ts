@@ -34,6 +34,8 @@ const OPTIONS = {
   },
 };
 
+type WriteKind = 'put' | 'deleteRange' | 'txn' | 'compact' | 'grant' | 'revoke';
+
 type Answer = { readonly value: unknown } | { readonly refused: string };
 
 class Run {
@@ -68,9 +70,10 @@ class Run {
         );
       case 'revoke':
         return this.#write(() => model.revoke(one.id), world.revoke(one.id), one);
+      default:
+        await this.settle();
+        await this.#alone(one);
     }
-    await this.settle();
-    await this.#alone(one);
   }
 
   /** Waits for all answers. */
@@ -90,7 +93,7 @@ class Run {
     }
   }
 
-  async #alone(one: Step): Promise<void> {
+  async #alone(one: Exclude<Step, { kind: WriteKind }>): Promise<void> {
     const { world, model } = this;
     switch (one.kind) {
       case 'range':
