@@ -177,7 +177,8 @@ test('promise 8: after a long scan the database is opened anew, so that what was
   ]);
   expect([results[0], results[2]]).toEqual([COMMITTED, COMMITTED]);
   // It waits for a moment without snapshots, and is in the queue of the commits then.
-  for (let i = 0; i < 50 && openings === 1; i++) expect(await commit(engine, { other: '' })).toEqual(COMMITTED);
+  for (let i = 0; i < 50 && openings === 1; i++)
+    expect(await commit(engine, { other: '' })).toEqual(COMMITTED);
   expect(openings).toBe(2);
   expect(await read(engine, 'head')).toBe('2');
   expect(before).toBe(18);
