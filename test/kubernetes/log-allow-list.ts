@@ -19,6 +19,10 @@ export const ALLOWED_ERRORS: readonly { readonly pattern: RegExp; readonly reaso
     reason: 'a client of the suite goes away while its watch is open',
   },
   {
+    pattern: /no API server IP addresses were listed in storage, refusing to erase all endpoints/,
+    reason: 'the only API server was killed and starts again; seen with etcd too',
+  },
+  {
     pattern: /The manifest file is empty, ignoring/,
     reason: 'an optional configuration file that the suite does not give; seen with etcd too',
   },
