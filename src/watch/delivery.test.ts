@@ -65,6 +65,19 @@ describe('delivery to synced watchers', () => {
     expect(byId.get(1)).toEqual([undefined, undefined, undefined, undefined, undefined]);
   });
 
+  it('a compaction that commits together with a write does not take its prev_kv away', () => {
+    const world = new WatchWorld();
+    world.put('k', 'before');
+    const client = world.open();
+    client.create({ key: 'k', prevKv: true });
+    client.take();
+    world.propose([{ key: 'k', value: 'after' }]);
+    world.revision = 3;
+    world.compact(3);
+    world.hub.committed(3);
+    expect(client.take()).toMatchObject([{ revision: 3, events: [{ prevKv: { value: 'before' } }] }]);
+  });
+
   it('watchers of one range and shape share the bytes of their events', () => {
     const world = new WatchWorld();
     const sent: (readonly Uint8Array[])[] = [];

@@ -31,9 +31,15 @@ export class Framer {
   #revisions: number[] = [];
   /** What the last `frame` could not find in memory: (version) pairs to read back. */
   readonly missing: VersionId[] = [];
+  /**
+   * The compaction that `prev_kv` obeys. The hub moves it only when synced watchers have what was committed before: a
+   * compaction that commits together with a write does not take the write's `prev_kv` away.
+   */
+  compacted: number;
 
   constructor(source: WatchSource) {
     this.#source = source;
+    this.compacted = source.compacted();
   }
 
   /**
@@ -76,7 +82,7 @@ export class Framer {
       this.#kvOffsets.push(0);
       this.#kvLengths.push(body?.length ?? 0);
     }
-    this.#locatePrevious((shape & PREV_KV) === 0 ? NONE : previousPut(this.#source, version), readBack);
+    this.#locatePrevious((shape & PREV_KV) === 0 ? NONE : this.#previousPut(version), readBack);
   }
 
   #locatePrevious(previous: VersionId, readBack: ReadBack): void {
@@ -92,6 +98,17 @@ export class Framer {
     this.#prevs.push(body ?? EMPTY_BYTES);
     this.#prevOffsets.push(0);
     this.#prevLengths.push(body?.length ?? 0);
+  }
+
+  /**
+   * The version that an event's `prev_kv` shows: the key as it was one revision before the event's, unless the event
+   * created the key or that revision is compacted; then NONE.
+   */
+  #previousPut(version: VersionId): VersionId {
+    const { index } = this.#source;
+    if (index.revision(version) - 1 < this.compacted) return NONE;
+    const previous = index.previous(version);
+    return previous === NONE || index.isTombstone(previous) ? NONE : previous;
   }
 
   #write(): Run {
@@ -145,18 +162,4 @@ export class Framer {
 
 function view(bytes: Bytes, offset: number, length: number): Bytes {
   return bytes.subarray(offset, offset + length);
-}
-
-/**
- * The version that an event's `prev_kv` shows: the key as it was one revision before the event's, unless the event
- * created the key or that revision is compacted; then NONE.
- */
-export function previousPut(source: WatchSource, version: VersionId): VersionId {
-  const { index } = source;
-  if (index.revision(version) - 1 < source.compacted()) return NONE;
-  let previous = index.previous(version);
-  // One transaction can put and delete a key: what it put is not what was there before it.
-  while (previous !== NONE && index.revision(previous) === index.revision(version))
-    previous = index.previous(previous);
-  return previous === NONE || index.isTombstone(previous) ? NONE : previous;
 }

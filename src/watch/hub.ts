@@ -124,13 +124,14 @@ export class WatchHub implements CatchUpHost, ProgressHost, StreamHost {
 
   /**
    * Versions that only revisions below `revision` need will be trimmed. To be called before they are. Synced watchers
-   * are not affected: what they have not been sent yet is sent now.
+   * are not affected: what they have not been sent yet is sent now, with its `prev_kv`.
    */
   compacted(revision: number): void {
-    if (this.live.next < revision && !this.live.isEmpty) {
+    if (this.live.next <= revision && !this.live.isEmpty) {
       this.budget.startUnbounded();
       this.#stepLive();
     }
+    this.framer.compacted = revision;
     // The passes see it when they go on, stalled watchers when they do.
     this.wake();
   }
