@@ -163,6 +163,15 @@ describe('memory', () => {
   });
 });
 
+test('a bulk load orders keys that differ only in how many zeros they end with', () => {
+  const at = setUp();
+  at.index.beginBulk();
+  for (let n = 0; n < 100; n++) put(at, 'z'.padEnd(1 + ((n * 37) % 100), '\0'), n + 2);
+  at.index.endBulk();
+  check(at.index);
+  expect(at.index.keyCount).toBe(100);
+});
+
 test('a removal below the compacted revision is not kept by a replay', () => {
   const at = setUp();
   at.index.compactTo(10);
