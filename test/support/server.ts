@@ -1,0 +1,68 @@
+import { get, request } from 'node:http';
+import { serve, type RunningServer, type Settings } from '../../src/index.ts';
+import { TestClient } from './client.ts';
+
+export interface TestServer {
+  readonly server: RunningServer;
+  readonly client: TestClient;
+  readonly clientUrl: string;
+  readonly metricsUrl: string;
+  /** Another connection. */
+  connect(): TestClient;
+  close(): Promise<void>;
+}
+
+/** A server in this process, on the memory engine and free ports unless told otherwise, and a client of it. */
+export async function startTestServer(overrides: Partial<Settings> = {}): Promise<TestServer> {
+  const server = await serve({
+    engine: 'memory',
+    listenClientUrls: ['http://127.0.0.1:0'],
+    listenMetricsUrls: ['http://127.0.0.1:0'],
+    ...overrides,
+  });
+  const clientUrl = server.clientUrls[0]!;
+  const clients: TestClient[] = [];
+  const connect = (): TestClient => {
+    const client = new TestClient(clientUrl);
+    clients.push(client);
+    return client;
+  };
+  return {
+    server,
+    client: connect(),
+    clientUrl,
+    metricsUrl: server.metricsUrls[0]!,
+    connect,
+    async close() {
+      for (const client of clients) client.close();
+      await server.close();
+    },
+  };
+}
+
+export interface HttpResult {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: string;
+}
+
+export function httpGet(url: string, method = 'GET'): Promise<HttpResult> {
+  return new Promise((resolve, reject) => {
+    const call = method === 'GET' ? get(url) : request(url, { method });
+    call.on('error', reject);
+    call.on('response', (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (text: string) => (body += text));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
+    });
+    if (method !== 'GET') call.end();
+  });
+}
+
+export const bytes = (text: string): Buffer => Buffer.from(text);
+
+/** Bytes from hexadecimal digits; spaces do not matter. */
+export const hex = (digits: string): Buffer => Buffer.from(digits.replaceAll(' ', ''), 'hex');
