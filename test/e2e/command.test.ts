@@ -57,7 +57,7 @@ class Server {
           found = this.lines.find((line) => line.msg === message);
           return found !== undefined || (await Promise.race([ended, Promise.resolve(false)]));
         },
-        { timeout: 20_000 },
+        { timeout: 50_000 },
       )
       .toBe(true);
     if (found === undefined) throw new Error(`no line "${message}" in ${JSON.stringify(this.lines)}`);
@@ -146,12 +146,13 @@ describe('SIGTERM', () => {
       ),
     );
     await writes[0];
-    const startMs = performance.now();
     server.signal('SIGTERM');
     expect(await watch.status).toMatchObject({ code: 14, details: 'etcdserver: server stopped' });
     expect(await alive.status).toMatchObject({ code: 14, details: 'etcdserver: server stopped' });
     expect(await server.exited).toBe(0);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    // By the server's own clock: on a busy machine the end of a process is seen late.
+    const [stopping, stopped] = [await server.line('stopping'), await server.line('stopped')];
+    expect(Date.parse(String(stopped['ts'])) - Date.parse(String(stopping['ts']))).toBeLessThan(1000);
     expect(await Promise.all(writes)).toEqual(writes.map(() => 'written'));
     client.close();
   });
