@@ -100,16 +100,20 @@ export function commitTests(subject: Subject): void {
       withEngine(subject, async (engine) => {
         const key = bytes('key');
         const value = bytes('value');
+        const medium = Buffer.alloc(1000, 'y');
         const large = Buffer.alloc(5000, 'x');
         const writes = [
           { key, value },
+          { key: bytes('medium'), value: medium },
           { key: bytes('large'), value: large },
         ];
         await engine.commit({ conditions: [{ key, is: 'absent' }], writes }, NEVER);
         key.fill(0x7a);
         value.fill(0x7a);
+        medium.fill(0x7a);
         large.fill(0x7a);
         expect(await read(engine, 'key')).toBe('value');
+        expect(await read(engine, 'medium')).toBe('y'.repeat(1000));
         expect(await read(engine, 'large')).toBe('x'.repeat(5000));
         const again = [equal('key', 'value')];
         expect(await commit(engine, { key: 'next' }, again)).toEqual(COMMITTED);

@@ -53,6 +53,8 @@ export class LevelEngine implements Engine {
   readonly #store: LevelStore;
   readonly #sync: boolean;
   #known: Known[] = [];
+  /** Which opening of the store `#known` was read from. */
+  #knownOpenings = 0;
   #queued = 0;
   #last: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -148,7 +150,6 @@ export class LevelEngine implements Engine {
     try {
       await database.batch(operations(mark, batch), { sync: this.#sync });
     } catch (error) {
-      this.#known = [];
       const cause = engineError(error, 'write to', this.#store.location);
       this.#store.failed(cause);
       return { kind: 'uncertain', cause };
@@ -162,12 +163,16 @@ export class LevelEngine implements Engine {
   async #reopened(signal: AbortSignal): Promise<Database | undefined> {
     if (this.#store.isClosed) return undefined;
     await this.#store.reopen(signal);
-    this.#known = [];
     if (signal.aborted) throw abortedError(signal);
     return this.#store.writable;
   }
 
   async #stored(database: Database, key: Bytes): Promise<Bytes | undefined> {
+    // While it was not open, a failed write may have turned out stored, and another process may have had it.
+    if (this.#knownOpenings !== this.#store.openings) {
+      this.#knownOpenings = this.#store.openings;
+      this.#known = [];
+    }
     for (const known of this.#known) if (equalBytes(known.key, key)) return known.value;
     const value = await database.get(key);
     if (this.#known.length >= KNOWN_KEYS_MAX) this.#known.shift();

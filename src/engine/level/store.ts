@@ -55,6 +55,7 @@ export class LevelStore {
   readonly #snapshots = new Set<LevelSnapshot>();
   #state: State;
   #mark: Mark;
+  #openings = 0;
   #scannedBytes = 0;
   #compactions = 0;
   #attempts = 0;
@@ -127,6 +128,11 @@ export class LevelStore {
   /** The mark of the newest commit in the store. */
   get mark(): Mark {
     return this.#mark;
+  }
+
+  /** Counts up whenever the database was opened again; what was read before need not hold any more. */
+  get openings(): number {
+    return this.#openings;
   }
 
   get isClosed(): boolean {
@@ -330,6 +336,7 @@ export class LevelStore {
       const stored = await readMark(database);
       judgeMark({ where: this.location, witness: this.#witness, acknowledged: this.#mark, stored });
       this.#mark = stored;
+      this.#openings++;
       if (stored.commit > 0) this.#witness.write(stored);
       return database;
     } catch (error) {
