@@ -1,13 +1,17 @@
 import type { Keys } from './keys.ts';
+import { wordAt } from './keys.ts';
 
 /** Ranges up to this length are sorted by insertion. */
 const FEW = 12;
+/** Bytes of a key that are compared as one number, which a float holds exactly. */
+const WORD_BYTES = 6;
+const TWO_TO_16 = 0x10000;
 
 /**
  * Sorts keys, each given as key id * 2 + live, by their bytes. Keys already in order are noticed by one pass over them.
  *
- * A multikey quicksort: the four bytes of each key at the depth reached are kept beside it, so that partitioning
- * compares numbers; keys are only looked at when a group with the same four bytes goes deeper, and then past all that
+ * A multikey quicksort: the six bytes of each key at the depth reached are kept beside it, so that partitioning
+ * compares numbers; keys are only looked at when a group with the same six bytes goes deeper, and then past all that
  * the group has in common.
  */
 export function sortKeys(keys: Keys, slots: Uint32Array): void {
@@ -24,14 +28,14 @@ function isSorted(keys: Keys, slots: Uint32Array): boolean {
 class Sort {
   readonly #keys: Keys;
   readonly #slots: Uint32Array;
-  readonly #words: Uint32Array;
+  readonly #words: Float64Array;
   /** Ranges to be sorted: low, high, depth, rounds left (0: the words are not there yet). */
   readonly #stack: number[] = [];
 
   constructor(keys: Keys, slots: Uint32Array) {
     this.#keys = keys;
     this.#slots = slots;
-    this.#words = new Uint32Array(slots.length);
+    this.#words = new Float64Array(slots.length);
   }
 
   run(): void {
@@ -42,7 +46,7 @@ class Sort {
       const depth = stack.pop() ?? 0;
       const high = stack.pop() ?? 0;
       const low = stack.pop() ?? 0;
-      if (high - low <= FEW) this.#insert(low, high, depth);
+      if (high - low <= FEW) this.#insert(low, high, depth, rounds > 0);
       else if (rounds === 0) this.#descend(low, high, depth);
       else if (rounds === 1) this.#compareAll(low, high, depth);
       else this.#partition(low, high, depth, rounds);
@@ -58,7 +62,7 @@ class Sort {
     for (let i = low + 1; i < high && common > depth; i++) {
       common = Math.min(common, keys.commonPrefix(first, slots[i]! >>> 1, depth));
     }
-    for (let i = low; i < high; i++) this.#words[i] = keys.word(slots[i]! >>> 1, common);
+    for (let i = low; i < high; i++) this.#words[i] = this.#word(slots[i]! >>> 1, common);
     // Twice the rounds of an even split; whoever needs more is sorted by comparing, which cannot degenerate.
     this.#stack.push(low, high, common, 2 + 2 * (32 - Math.clz32(high - low)));
   }
@@ -77,8 +81,8 @@ class Sort {
     }
     this.#stack.push(low, below, depth, rounds - 1, above, high, depth, rounds - 1);
     // A word that ends in zero may be that of a key that has ended: only comparing can tell.
-    if ((pivot & 0xff) === 0) this.#compareAll(below, above, depth);
-    else this.#stack.push(below, above, depth + 4, 0);
+    if (pivot % 256 === 0) this.#compareAll(below, above, depth);
+    else this.#stack.push(below, above, depth + WORD_BYTES, 0);
   }
 
   #compareAll(low: number, high: number, depth: number): void {
@@ -86,16 +90,29 @@ class Sort {
     this.#slots.subarray(low, high).sort((a, b) => keys.compare(a >>> 1, b >>> 1, depth));
   }
 
-  #insert(low: number, high: number, depth: number): void {
+  #word(key: number, from: number): number {
+    const keys = this.#keys;
+    keys.locate(key);
+    const { buffer, start, length } = keys;
+    return wordAt(buffer, start, length, from) * TWO_TO_16 + (wordAt(buffer, start, length, from + 4) >>> 16);
+  }
+
+  #insert(low: number, high: number, depth: number, haveWords: boolean): void {
     const slots = this.#slots;
+    const words = this.#words;
     for (let i = low + 1; i < high; i++) {
       const slot = slots[i]!;
+      const word = words[i]!;
       let to = i;
-      while (to > low && this.#keys.compare(slots[to - 1]! >>> 1, slot >>> 1, depth) > 0) {
+      for (; to > low; to--) {
+        const difference = haveWords ? words[to - 1]! - word : 0;
+        if (difference < 0) break;
+        if (difference === 0 && this.#keys.compare(slots[to - 1]! >>> 1, slot >>> 1, depth) < 0) break;
         slots[to] = slots[to - 1]!;
-        to--;
+        words[to] = words[to - 1]!;
       }
       slots[to] = slot;
+      words[to] = word;
     }
   }
 

@@ -6,8 +6,20 @@ import * as layout from './tree-nodes.ts';
 import { TreeNodes } from './tree-nodes.ts';
 import { TreeRemoval } from './tree-removal.ts';
 
-const { CHILD, COUNT, ENTRIES, INNER_MAX, LEAF_CACHE, LEAF_MAX, LIVE, NEXT, PREFIX, PREVIOUS, SLOTS } =
-  layout;
+const {
+  CHILD,
+  COUNT,
+  ENTRIES,
+  INNER_CACHE,
+  INNER_MAX,
+  LEAF_CACHE,
+  LEAF_MAX,
+  LIVE,
+  NEXT,
+  PREFIX,
+  PREVIOUS,
+  SLOTS,
+} = layout;
 
 /** A tree of this height, with nodes of one key each, would have more keys than there are ids. */
 const HEIGHT_MAX = 32;
@@ -235,8 +247,11 @@ export class KeyTree {
       const slot = this.nodes.position(false, node, 1, skip, true) - 1;
       const block = inners.block(node);
       const base = inners.base(node);
-      // Between two keys of this node everything has their prefix, also the keys below and the probe.
-      if (slot > 0 && slot < block[base + COUNT]! - 1) skip = Math.max(skip, block[base + PREFIX]!);
+      // Between two keys of this node everything has what they have in common, also the keys below and the probe.
+      if (slot > 0 && slot < block[base + COUNT]! - 1) {
+        const at = base + INNER_CACHE + slot;
+        skip = Math.max(skip, block[base + PREFIX]! + commonBytes(block[at]!, block[at + 1]!));
+      }
       this.path.node[level] = node;
       this.path.slot[level] = slot;
       if (entries !== 0) block[base + ENTRIES + slot] = block[base + ENTRIES + slot]! + entries;
@@ -381,4 +396,12 @@ export class KeyTree {
     this.recount(inner, slot, level);
     this.nodes.refreshInner(inner);
   }
+}
+
+/** How many leading bytes of two cached words are equal; a zero is not counted, it may stand behind the end of a key. */
+function commonBytes(a: number, b: number): number {
+  const equal = Math.clz32(a ^ b) >>> 3;
+  let common = 0;
+  while (common < equal && ((a >>> (24 - 8 * common)) & 0xff) !== 0) common++;
+  return common;
 }

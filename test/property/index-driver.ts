@@ -68,7 +68,7 @@ export class IndexDriver {
   }
 
   change(revision: number, sub: number, tombstone: boolean, extra: number, key = this.key()): Change {
-    const length = key.length + 3 + extra;
+    const length = key.length + 4 + extra;
     return { key, name: Buffer.from(key).toString('hex'), revision, sub, tombstone, length };
   }
 
