@@ -65,16 +65,42 @@ class AdaptedCall<C extends GrpcUnaryCall | GrpcWritable | GrpcDuplex> implement
 
 export class UnaryCall extends AdaptedCall<GrpcUnaryCall> {}
 
+/** Bytes that may wait in one stream before `send` asks for a pause, and at which it asks for more again. */
+const waitingBytesMax = 1024 * 1024;
+const waitingBytesLow = waitingBytesMax / 2;
+/** What a waiting message costs besides its bytes: the stream's entry, the callback, the slices. */
+const messageOverheadBytes = 256;
+
+/**
+ * Counts what waits by bytes: the streams of grpc-js count messages, sixteen of them, which is nothing for a thousand
+ * watchers with an event each, and too much for a list.
+ */
 class SendingCall<C extends GrpcWritable | GrpcDuplex> extends AdaptedCall<C> implements ServerStream {
+  #waitingBytes = 0;
+  #isFull = false;
+  readonly #drainListeners: (() => void)[] = [];
+
   send(message: Slices): boolean {
     if (this.ended) return false;
-    return this.call.write(message);
+    let length = messageOverheadBytes;
+    for (const slice of message) length += slice.length;
+    this.#waitingBytes += length;
+    this.call.write(message, () => this.#sent(length));
+    this.#isFull ||= this.#waitingBytes >= waitingBytesMax;
+    return !this.#isFull;
   }
 
   onDrain(run: () => void): void {
-    this.call.on('drain', () => {
+    this.#drainListeners.push(run);
+  }
+
+  #sent(length: number): void {
+    this.#waitingBytes -= length;
+    if (!this.#isFull || this.#waitingBytes > waitingBytesLow) return;
+    this.#isFull = false;
+    for (const run of this.#drainListeners) {
       if (!this.ended) run();
-    });
+    }
   }
 
   end(status?: GrpcStatus): void {
