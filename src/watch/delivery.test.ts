@@ -65,6 +65,20 @@ describe('delivery to synced watchers', () => {
     expect(byId.get(1)).toEqual([undefined, undefined, undefined, undefined, undefined]);
   });
 
+  it('prev_kv of a key that one transaction puts and deletes is what was there before the transaction', () => {
+    const world = new WatchWorld();
+    world.put('k', 'before');
+    const client = world.open();
+    client.create({ key: 'a', end: 'z', prevKv: true });
+    client.take();
+    world.write({ key: 'k', value: 'during' }, { key: 'k', delete: true });
+    world.write({ key: 'j', value: 'during' }, { key: 'j', delete: true }, { key: 'j', value: 'after' });
+    expect(client.take().map((r) => r.events.map((e) => e.prevKv?.value))).toEqual([
+      ['before', 'before'],
+      [undefined, undefined, undefined],
+    ]);
+  });
+
   it('a compaction that commits together with a write does not take its prev_kv away', () => {
     const world = new WatchWorld();
     world.put('k', 'before');

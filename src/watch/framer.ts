@@ -106,8 +106,13 @@ export class Framer {
    */
   #previousPut(version: VersionId): VersionId {
     const { index } = this.#source;
-    if (index.revision(version) - 1 < this.compacted) return NONE;
-    const previous = index.previous(version);
+    const revision = index.revision(version);
+    if (revision - 1 < this.compacted) return NONE;
+    let previous = index.previous(version);
+    const isCreate = previous === NONE || index.isTombstone(previous);
+    if (isCreate && !index.isTombstone(version)) return NONE;
+    // One transaction can put and delete a key: what it put is not what was there before it.
+    while (previous !== NONE && index.revision(previous) === revision) previous = index.previous(previous);
     return previous === NONE || index.isTombstone(previous) ? NONE : previous;
   }
 

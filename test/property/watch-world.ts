@@ -153,6 +153,7 @@ export class WatchWorld {
   propose(changes: readonly Change[]): void {
     const revision = this.#proposed + 1;
     let sub = 0;
+    const before = new Map(changes.map(({ key }) => [key, this.#current.get(key)]));
     for (const change of changes) {
       const previous = this.#current.get(change.key);
       const isDelete = 'delete' in change;
@@ -168,7 +169,7 @@ export class WatchWorld {
             lease: change.lease ?? 0n,
           };
       this.#add(kv, isDelete, sub++);
-      this.history.push({ type: isDelete ? 'delete' : 'put', kv, previous });
+      this.history.push({ type: isDelete ? 'delete' : 'put', kv, previous: before.get(change.key) });
       if (isDelete) this.#current.delete(change.key);
       else this.#current.set(change.key, kv);
     }
@@ -194,6 +195,7 @@ export class WatchWorld {
     this.index.popAbove(this.revision, () => undefined);
     while ((this.history.at(-1)?.kv.modRevision ?? 0) > this.revision) {
       const event = this.history.pop();
+      // Down to the first event of the revision, which restores what was there before it.
       if (event?.previous !== undefined) this.#current.set(event.kv.key, event.previous);
       else if (event !== undefined) this.#current.delete(event.kv.key);
     }

@@ -53,7 +53,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       kind: fc.constant('propose' as const),
-      changes: fc.uniqueArray(change, { minLength: 1, maxLength: 3, selector: (c) => c.key }),
+      changes: fc.uniqueArray(change, {
+        minLength: 1,
+        maxLength: 3,
+        selector: (c) => `${c.key}${'delete' in c}`,
+      }),
     }),
   },
   { weight: 8, arbitrary: fc.constant({ kind: 'commit' as const }) },

@@ -34,7 +34,10 @@ export interface WatchResponse {
   events: WatchEvent[];
 }
 
-/** One change, in the order of (revision, sub-revision). `previous` is the key before it, undefined when absent. */
+/**
+ * One change, in the order of (revision, sub-revision). A revision can put and delete the same key. `previous` is the key
+ * as it was one revision before; undefined when it was absent.
+ */
 export interface HistoryEvent {
   type: 'put' | 'delete';
   kv: WatchKeyValue;
@@ -76,6 +79,11 @@ function name(event: HistoryEvent | WatchEvent): string {
   return `${event.type} of ${JSON.stringify(event.kv.key)} at ${event.kv.modRevision}`;
 }
 
+/** A transaction changes a key at most once in each way. */
+function identity(event: HistoryEvent | WatchEvent): string {
+  return `${event.kv.modRevision}:${event.type}:${event.kv.key}`;
+}
+
 function isSame(a: WatchKeyValue, b: WatchKeyValue): boolean {
   return (
     a.key === b.key &&
@@ -109,7 +117,7 @@ export function validateUnique(record: WatchRecord): string[] {
   const seen = new Set<string>();
   const violations: string[] = [];
   for (const event of eventsOf(record)) {
-    const id = `${event.kv.modRevision}:${event.kv.key}`;
+    const id = identity(event);
     if (seen.has(id)) violations.push(`not unique: ${name(event)}`);
     seen.add(id);
   }
@@ -205,12 +213,11 @@ export function validatePrevKv(
   history: readonly HistoryEvent[],
   compacted: number,
 ): string[] {
-  const previous = new Map(
-    history.map((event) => [`${event.kv.modRevision}:${event.kv.key}`, event.previous]),
-  );
+  const previous = new Map(history.map((event) => [identity(event), event.previous]));
   const violations: string[] = [];
   for (const event of eventsOf(record)) {
-    const expected = record.spec.prevKv ? previous.get(`${event.kv.modRevision}:${event.kv.key}`) : undefined;
+    const isCreate = event.type === 'put' && event.kv.createRevision === event.kv.modRevision;
+    const expected = record.spec.prevKv && !isCreate ? previous.get(identity(event)) : undefined;
     const { prevKv } = event;
     if (prevKv === undefined && (expected === undefined || event.kv.modRevision <= compacted)) continue;
     if (prevKv !== undefined && expected !== undefined && isSame(prevKv, expected)) continue;
@@ -223,17 +230,20 @@ export function validatePrevKv(
 
 /** A put event shows its key's creation (create revision = mod revision, version 1) exactly if it created it. */
 export function validateIsCreate(record: WatchRecord, history: readonly HistoryEvent[]): string[] {
-  const created = new Set(
-    history
-      .filter((event) => event.type === 'put' && event.previous === undefined)
-      .map((event) => `${event.kv.modRevision}:${event.kv.key}`),
-  );
+  const created = new Set<string>();
+  const present = new Set<string>();
+  for (const event of history) {
+    const { key } = event.kv;
+    if (event.type === 'put' && !present.has(key)) created.add(identity(event));
+    if (event.type === 'put') present.add(key);
+    else present.delete(key);
+  }
   return eventsOf(record)
     .filter((event) => event.type === 'put')
     .filter((event) => {
-      const { key, createRevision, modRevision, version } = event.kv;
+      const { createRevision, modRevision, version } = event.kv;
       const isCreate = createRevision === modRevision;
-      return isCreate !== created.has(`${modRevision}:${key}`) || isCreate !== (version === 1);
+      return isCreate !== created.has(identity(event)) || isCreate !== (version === 1);
     })
     .map((event) => `wrong create revision: ${name(event)}`);
 }
