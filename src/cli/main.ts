@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { ETCD_VERSION } from '../server/context.ts';
 import { ENGRAM_VERSION } from './version.ts';
 
 const USAGE = `Usage: engram serve [flags]    run a server
@@ -32,7 +31,8 @@ async function help(to: NodeJS.WriteStream = process.stdout): Promise<number> {
   return 0;
 }
 
-function version(): number {
+async function version(): Promise<number> {
+  const { ETCD_VERSION } = await import('../server/index.ts');
   process.stdout.write(
     `engram Version: ${ENGRAM_VERSION}\netcd API Version: ${ETCD_VERSION}\nNode.js Version: ${process.versions.node}\n`,
   );
