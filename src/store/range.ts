@@ -156,7 +156,10 @@ function* inOrder(parts: ReadParts, collector: Collector, request: RangeRequest)
   return kvs;
 }
 
-/** A client asks for the next page at this revision, from the key right behind the last one. */
+/**
+ * A client asks for the next page at this revision, from the key right behind the last one. What a transaction sees of
+ * itself is not remembered: it may go on writing at the same revision.
+ */
 function rememberNextPage(
   parts: ReadParts,
   request: RangeRequest,
@@ -165,6 +168,7 @@ function rememberNextPage(
   kvs: ByteRuns,
   count: number,
 ): void {
+  if (revision > parts.state.revision) return;
   if (kvs.count === 0 || isDescendingByKey(request) || hasFilters(request) || request.sortTarget !== 0)
     return;
   const last = kvs.count - 1;

@@ -318,7 +318,8 @@ export class Store implements StoreApi {
     const refusal = this.#queue.refusal();
     if (refusal !== undefined) return refusal;
     const isTooLarge = requestBytes + RAFT_ENVELOPE_BYTES > this.#parts.limits.requestBytesMax;
-    return isTooLarge ? 'RequestTooLarge' : undefined;
+    // A commit that the engine refuses for its size would be sent again for ever.
+    return isTooLarge || !this.#writer.fits(requestBytes) ? 'RequestTooLarge' : undefined;
   }
 
   /** Whether an answer that needs the leadership may leave now. */

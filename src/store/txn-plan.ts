@@ -48,7 +48,10 @@ function putsIn(ops: readonly RequestOp[]): boolean {
   return false;
 }
 
-/** All of it is about single keys as they are now, and nothing is nested: what Kubernetes sends. */
+/**
+ * All of it is about single keys as they are now, nothing is nested, and it proposes no more bytes than it has itself:
+ * what Kubernetes sends.
+ */
 export function isSimple(request: TxnRequest): boolean {
   for (const compare of request.compare) if (compare.rangeEnd.length > 0) return false;
   return areSimple(request.success) && areSimple(request.failure);
@@ -57,6 +60,7 @@ export function isSimple(request: TxnRequest): boolean {
 function areSimple(ops: readonly RequestOp[]): boolean {
   for (const op of ops) {
     if (op.kind === 'txn' || op.kind === 'none') return false;
+    if (op.kind === 'put' && op.request.ignoreValue) return false;
     if (op.kind === 'range' && (op.request.revision !== 0 || !isPoint(op.request))) return false;
     if (op.kind === 'deleteRange' && op.request.rangeEnd.length > 0) return false;
   }
@@ -75,10 +79,14 @@ export function planSimple(parts: ReadParts, request: TxnRequest, revision: numb
 }
 
 /** Decides all compares, nested ones too, at `revision`: the state before the transaction (B.4, rule 4). */
-export function* planTxn(parts: ReadParts, request: TxnRequest, revision: number): Steps<TxnPlan> {
+export function* planTxn(
+  parts: ReadParts,
+  request: TxnRequest,
+  revision: number,
+): Steps<TxnPlan | StoreErrorCode> {
   const ops: PlannedOp[] = [];
   const result = yield* choose(parts, request, revision, ops);
-  return { result, ops };
+  return typeof result === 'string' ? result : { result, ops };
 }
 
 function* choose(
@@ -86,14 +94,16 @@ function* choose(
   request: TxnRequest,
   revision: number,
   ops: PlannedOp[],
-): Steps<TxnResult> {
+): Steps<TxnResult | StoreErrorCode> {
   const succeeded = yield* comparesHold(parts, request.compare, revision);
+  if (typeof succeeded === 'string') return succeeded;
   const result: TxnResult = { revision: 0, succeeded, responses: [] };
   for (const op of succeeded ? request.success : request.failure) {
     if (op.kind !== 'txn') ops.push({ op, into: result.responses, nested: undefined, read: undefined });
     else {
       const at = ops.push({ op, into: result.responses, nested: undefined, read: undefined }) - 1;
       const nested = yield* choose(parts, op.request, revision, ops);
+      if (typeof nested === 'string') return nested;
       ops[at] = { op, into: result.responses, nested, read: undefined };
     }
   }

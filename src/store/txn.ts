@@ -27,6 +27,7 @@ export function* readOnlyTxnSteps(
   revision: number,
 ): Steps<TxnResult | StoreErrorCode> {
   const plan = yield* planTxn(parts, request, revision);
+  if (typeof plan === 'string') return plan;
   const refusal = checkPlan(parts, plan, revision, false);
   assert(refusal !== 'wait', 'the read path depends on nothing pending');
   if (refusal !== undefined) return refusal;
@@ -82,6 +83,7 @@ export class TxnCall extends StepsCall<TxnResult> {
     if (refused !== undefined) return refused;
     const base = writer.proposedRevision;
     const plan = yield* planTxn(parts, this.#request, base);
+    if (typeof plan === 'string') return plan;
     const refusal = checkPlan(parts, plan, base, true) ?? (yield* this.#readEarly(plan, base));
     if (refusal !== undefined) return refusal;
     const extent = yield* this.#measure(plan, base);

@@ -180,11 +180,11 @@ export class WriteQueue {
   }
 }
 
-/** The engine's error, or what caused it, says that the disk is full. */
+/** The engine's error (`no_space`), or what caused it, says that the disk is full. */
 function isDiskFull(error: unknown): boolean {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     if (
-      /ENOSPC|no space left|EDQUOT|quota exceeded/i.test(
+      /ENOSPC|no_space|no space left|EDQUOT|quota exceeded/i.test(
         `${String((at as { code?: unknown }).code)} ${at.message}`,
       )
     )
