@@ -1,5 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { call, deleteRange, fill, put, range, StoreWorld, turns } from '../../test/property/store-world.ts';
+import { StoreModel } from '../../test/property/store-model.ts';
+import {
+  call,
+  deleteRange,
+  fill,
+  op,
+  plainKvs,
+  put,
+  range,
+  StoreWorld,
+  turns,
+  txn,
+} from '../../test/property/store-world.ts';
 
 const refused = (code: string): unknown => expect.objectContaining({ code });
 
@@ -35,16 +47,42 @@ describe('compaction (B.6)', () => {
 
   it('a pinned walk holds trimming back, and sees its revision to the end', async () => {
     const world = await StoreWorld.open();
-    await fill(world, 'k', 20_000);
+    await fill(world, 'k', 10_000);
     const { revision } = world.store;
-    const listed = world.range(range('k', 'l'));
-    const deleted = world.deleteRange(deleteRange('k', 'l'));
-    const compacted = deleted.then(() => world.compact(revision + 1, true));
-    const result = await listed;
-    expect(result).toMatchObject({ count: 20_000, revision });
-    expect(result.kvs).toHaveLength(20_000);
-    await compacted;
-    expect((await world.range(range('k', 'l'))).count).toBe(0);
+    const keys: string[] = [];
+    let batches = 0;
+    const ended = new Promise<object>((resolve) => {
+      const stream = world.store.rangeStream(range('k', 'l'), {
+        batch: (kvs) => {
+          keys.push(...plainKvs(kvs).map(({ key }) => key));
+          // The first batch is not taken before everything behind it is gone.
+          if (batches++ > 0) return true;
+          void world
+            .deleteRange(deleteRange('k', 'l'))
+            .then(() => world.put(put('a')))
+            .then(() => world.compact(revision + 2, true))
+            .then(() => turns(100))
+            .then(() => stream.resume());
+          return false;
+        },
+        end: (error, rest) => resolve({ error, ...rest }),
+      });
+    });
+    expect(await ended).toEqual({ error: undefined, revision, count: 10_000, more: false });
+    expect(keys).toHaveLength(10_000);
+    expect(new Set(keys).size).toBe(10_000);
+    // Then it goes on by itself.
+    await turns(1000);
+    expect(world.store.status().keys).toBe(1);
+  });
+
+  it('B.4.10: a range in a transaction must not ask for a negative revision once something is compacted', async () => {
+    const world = await StoreWorld.open();
+    const asks = (): Promise<object> => world.txn(txn([], [op.range('a', '', { revision: -1 })]));
+    await asks();
+    await world.compact(0);
+    await expect(asks()).rejects.toEqual(refused('Compacted'));
+    await world.range(range('a', '', { revision: -1 }));
   });
 
   it('survives a restart', async () => {
@@ -96,6 +134,25 @@ describe('HashKV', () => {
     await expect(hashKv(2)).rejects.toEqual(refused('Compacted'));
     await expect(hashKv(5)).rejects.toEqual(refused('FutureRev'));
     expect(await hashKv(3)).toMatchObject({ revision: 4, compactRevision: 3, hashRevision: 3 });
-    await turns();
+  });
+
+  it('when no key is left it covers what the compaction kept, a tombstone at its revision too', async () => {
+    const world = await StoreWorld.open();
+    const model = new StoreModel();
+    const run = async (step: [string, string?]): Promise<void> => {
+      const request = step[1] === undefined ? deleteRange(step[0], 'z') : put(step[0], step[1]);
+      if ('value' in request) model.put(request);
+      else model.deleteRange(request);
+      await ('value' in request ? world.put(request) : world.deleteRange(request));
+    };
+    for (const step of [['a', '1'], ['b', '1'], ['b', '2'], ['a']] as [string, string?][]) await run(step);
+    // Put and deleted in one revision: only the delete is kept by a compaction there.
+    const request = txn([], [op.txn([], [op.put('a', '3')]), op.txn([], [op.deleteRange('a')])]);
+    model.txn(request);
+    await world.txn(request);
+    model.compact(model.revision);
+    await world.compact(world.store.revision, true);
+    const { hash } = await call<{ hash: number }>((done) => world.store.hashKv(0, done));
+    expect(hash).toBe(model.hashKv(0));
   });
 });

@@ -64,6 +64,11 @@ export class Housekeeping {
     this.#clean();
   }
 
+  /** A walk pinned at this revision has ended. */
+  released(revision: number): void {
+    if (revision < this.#state.compacted) this.#trim();
+  }
+
   /** Runs `run` when everything up to the present compaction has been trimmed and cleaned. */
   whenCleaned(run: () => void): void {
     if (!this.#running) return run();

@@ -15,13 +15,21 @@ export class Pins {
   readonly #index: KeyIndex;
   readonly #clock: Clock;
   readonly #limits: StoreLimits;
+  readonly #released: (revision: number) => void;
   readonly #pins = new Set<Pin>();
   #bytes = 0;
 
-  constructor(parts: { index: KeyIndex; clock: Clock; limits: StoreLimits }) {
+  /** `released` is called after each pin's end, with its revision: trimming may go on. */
+  constructor(parts: {
+    index: KeyIndex;
+    clock: Clock;
+    limits: StoreLimits;
+    released: (revision: number) => void;
+  }) {
     this.#index = parts.index;
     this.#clock = parts.clock;
     this.#limits = parts.limits;
+    this.#released = parts.released;
   }
 
   get count(): number {
@@ -52,6 +60,7 @@ export class Pins {
     if (!this.#pins.delete(pin)) return;
     this.#bytes -= pin.bytes;
     this.#limitTrimming();
+    this.#released(pin.revision);
   }
 
   #limitTrimming(): void {

@@ -113,7 +113,8 @@ export class Store implements StoreApi {
     this.clusterId = state.clusterId;
     this.epoch = writer.epoch;
     const slices = new Slices({ clock, scheduler, logger });
-    const pins = new Pins({ index: state.index, clock, limits });
+    const released = (revision: number): void => this.#housekeeping.released(revision);
+    const pins = new Pins({ index: state.index, clock, limits, released });
     const member = this.memberId(options.name);
     const quota = new Quota({ state, writer: () => writer, member, bytesMax: options.quotaBytes ?? 0 });
     const { index, segments } = state;
