@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+/** The `engram` command. It loads what a command needs when it is asked for, so that `version` and a start are quick. */
 import { ENGRAM_VERSION } from './version.ts';
 
 const USAGE = `Usage: engram serve [flags]    run a server

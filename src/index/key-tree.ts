@@ -4,6 +4,7 @@ import type { KeyId } from './constants.ts';
 import type { Keys } from './keys.ts';
 import * as layout from './tree-nodes.ts';
 import { TreeNodes } from './tree-nodes.ts';
+import { Path } from './tree-path.ts';
 import { TreeRemoval } from './tree-removal.ts';
 
 const {
@@ -21,17 +22,9 @@ const {
   SLOTS,
 } = layout;
 
-/** A tree of this height, with nodes of one key each, would have more keys than there are ids. */
-const HEIGHT_MAX = 32;
 /** Bulk loading leaves some room, so that the first insertions after it do not split every leaf. */
 const LEAF_LOADED = 60;
 const INNER_LOADED = 30;
-
-/** The way from the root to a leaf: the node at each level (0 is the leaf) and the slot taken there. */
-export class Path {
-  readonly node = new Uint32Array(HEIGHT_MAX);
-  readonly slot = new Uint32Array(HEIGHT_MAX);
-}
 
 /**
  * An ordered tree (B+) of key ids in typed arrays. Inner nodes count the keys and the live keys below each child, so

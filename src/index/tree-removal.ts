@@ -1,11 +1,23 @@
 import { assert } from '../base/index.ts';
 import { NONE } from './constants.ts';
 import type { KeyId } from './constants.ts';
-import type { KeyTree } from './key-tree.ts';
 import * as layout from './tree-nodes.ts';
+import type { TreeNodes } from './tree-nodes.ts';
+import type { Path } from './tree-path.ts';
 
 const { CHILD, COUNT, ENTRIES, INNER_MAX, LEAF_CACHE, LEAF_MAX, LIVE, NEXT, PREFIX, PREVIOUS, SLOTS } =
   layout;
+
+/** What removing needs of the tree; its `path` leads to the key that goes. */
+interface ShrinkingTree {
+  readonly nodes: TreeNodes;
+  readonly path: Path;
+  root: number;
+  height: number;
+  leafKey(leaf: number, slot: number): KeyId;
+  leafNext(leaf: number): number;
+  leafPrevious(leaf: number): number;
+}
 
 /** A node this full or less is merged with a neighbour below the same parent, if that leaves a quarter of room. */
 const LEAF_FEW = LEAF_MAX / 4;
@@ -15,9 +27,9 @@ const INNER_MERGED_MAX = (INNER_MAX * 3) / 4;
 
 /** The second half of removing a key: the tree has gone down to it and left the way in `path`. */
 export class TreeRemoval {
-  readonly #tree: KeyTree;
+  readonly #tree: ShrinkingTree;
 
-  constructor(tree: KeyTree) {
+  constructor(tree: ShrinkingTree) {
     this.#tree = tree;
   }
 

@@ -1,6 +1,6 @@
 import type { Bytes } from '../base/index.ts';
 import type { RequestOp } from '../wire/index.ts';
-import type { Refusal } from './validate.ts';
+import type { Refusal } from './refusal.ts';
 
 /** What a branch puts and deletes, nested branches included. Keys as latin1 strings, whose order is that of bytes. */
 interface Changes {

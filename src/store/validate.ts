@@ -1,12 +1,6 @@
 import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from '../wire/index.ts';
 import { checkDuplicates } from './duplicates.ts';
-import type { StoreErrorCode } from './errors.ts';
-
-/**
- * What etcd checks before a request is looked at (server/etcdserver/api/v3rpc/key.go), in its order: the first thing
- * wrong is the answer.
- */
-export type Refusal = StoreErrorCode | undefined;
+import type { Refusal } from './refusal.ts';
 
 const SORT_ORDER_MAX = 2;
 const SORT_TARGET_MAX = 4;

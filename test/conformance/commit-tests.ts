@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Subject } from './engine-conformance.ts';
+import type { Subject } from './subject.ts';
 import {
   absent,
   bytes,

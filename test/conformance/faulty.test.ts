@@ -5,7 +5,7 @@ import type { FaultPlan } from '../../src/engine/faulty/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
 import { engineConformance } from './engine-conformance.ts';
-import type { Opened, OpenOptions, Subject } from './engine-conformance.ts';
+import type { Opened, OpenOptions, Subject } from './subject.ts';
 import { openLevelSubject } from './level-subject.ts';
 
 const scheduler: Scheduler = {

@@ -9,7 +9,7 @@ import type {
   ScanRange,
   Snapshot,
 } from '../../src/engine/index.ts';
-import type { Opened, OpenOptions, Subject } from './engine-conformance.ts';
+import type { Opened, OpenOptions, Subject } from './subject.ts';
 
 export const NEVER = new AbortController().signal;
 export const COMMITTED: CommitResult = { kind: 'committed' };

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LevelEngine } from '../../src/engine/level/index.ts';
-import type { Opened, OpenOptions } from './engine-conformance.ts';
+import type { Opened, OpenOptions } from './subject.ts';
 
 /** A LevelDB engine in a directory of its own. */
 export async function openLevelSubject(options: OpenOptions): Promise<Opened> {

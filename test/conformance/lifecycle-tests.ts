@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/index.ts';
-import type { Subject } from './engine-conformance.ts';
+import type { Subject } from './subject.ts';
 import {
   absent,
   bytes,

@@ -3,7 +3,7 @@ import { compareBytes, SeededRandom } from '../../src/base/index.ts';
 import type { Bytes } from '../../src/base/index.ts';
 import { SCAN_BATCH_BYTES_MAX } from '../../src/engine/index.ts';
 import type { Entry, ScanRange } from '../../src/engine/index.ts';
-import type { Subject } from './engine-conformance.ts';
+import type { Subject } from './subject.ts';
 import { bytes, commit, FIRST, LAST, NEVER, scan, text, withEngine } from './helpers.ts';
 
 /** Ranges, order, limits, batches. */

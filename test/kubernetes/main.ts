@@ -58,7 +58,7 @@ async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise
       return Promise.resolve();
     });
   } catch (error) {
-    await check('kube-apiserver becomes ready', () => Promise.reject(error as Error));
+    await check('kube-apiserver becomes ready', () => Promise.reject(error));
   } finally {
     await plane.stop();
     print(`logs are in ${plane.directory}`);
