@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AssertionError, type Logger } from '../base/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Engine } from '../engine/index.ts';
@@ -35,6 +36,9 @@ export interface RunningServer {
 
 /** How long calls under way may go on after a stop was asked for. */
 const drainMs = 500;
+
+/** How long the store may take, once nobody waits for an answer any more: a commit in doubt can take for ever. */
+const settleMs = 300;
 
 /** A message may exceed `--max-request-bytes` by this much, as in etcd (server/etcdserver/api/v3rpc/grpc.go). */
 const receiveOverheadBytes = 512 * 1024;
@@ -186,7 +190,7 @@ async function closeAll({ grpc, http, hub, health, stop, store, engine }: Servin
   hub.close();
   stop.abort();
   await drained;
-  await store.close();
+  await Promise.race([store.close(), delay(settleMs, undefined, { ref: false })]);
   http.close();
   await engine.close();
 }

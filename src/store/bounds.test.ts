@@ -76,9 +76,11 @@ describe('bounds, and what overtakes a call', () => {
     await turns();
     await world.time.advance(1500);
     await expect(world.put(put('b'))).rejects.toEqual(refused('NoSpace'));
+    expect(world.store.status().refusal).toBe('NoSpace');
     engine.uncertain = undefined;
     await world.time.advance(3000);
     expect((await lost).revision).toBe(2);
     expect((await world.put(put('b'))).revision).toBe(3);
+    expect(world.store.status().refusal).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import type { Bytes, ByteRuns } from '../base/index.ts';
-import type { StoreError } from './errors.ts';
+import type { StoreError, StoreErrorCode } from './errors.ts';
 
 /**
  * How a call ends: exactly once, with an error or with a result. A write never ends before the call that started it has
@@ -122,6 +122,8 @@ export interface StoreStatus {
   keys: number;
   leases: number;
   alarms: readonly Alarm[];
+  /** Why a write would be refused now whatever it is; undefined: it would not. */
+  refusal: StoreErrorCode | undefined;
   proposedBytes: number;
   memoryBytes: number;
 }

@@ -86,6 +86,7 @@ export class Store implements StoreApi {
   #ticks = 0;
   #deposed = false;
   #closing: Promise<void> | undefined;
+  #defragmenting: Promise<void> | undefined;
   #cancelTick: Cancel = () => undefined;
 
   /**
@@ -249,13 +250,21 @@ export class Store implements StoreApi {
       keys: index.keyCount,
       leases: leases.count,
       alarms: alarms.list(AlarmType.none),
+      refusal: this.#queue.refusal(),
       proposedBytes: this.#queue.bytes,
       memoryBytes: index.memoryBytes() + segments.bytesTotal,
     };
   }
 
-  /** Gives all space back that can be: cleans the log, then compacts the engine. Serving goes on. */
-  async defragment(): Promise<void> {
+  /**
+   * Gives all space back that can be: cleans the log, then compacts the engine. Serving goes on. One at a time: who asks
+   * meanwhile gets the same.
+   */
+  defragment(): Promise<void> {
+    return (this.#defragmenting ??= this.#defragment().finally(() => (this.#defragmenting = undefined)));
+  }
+
+  async #defragment(): Promise<void> {
     this.#cleaner.demand();
     await new Promise<void>((resolve) => this.#housekeeping.whenCleaned(resolve));
     await this.#options.engine.compact();

@@ -42,6 +42,9 @@ async function fillAndFree(mount: string): Promise<string> {
   for (let at = 20; at < 600 && error === undefined; at++) error = await write(at);
   assert.ok(error !== undefined, 'no write failed on a full disk');
   assert.match(error.text, /^etcdserver: /);
+  await eventually('that writes are refused for want of space', 20_000, async () =>
+    (await write(999))?.text === 'etcdserver: mvcc: database space exceeded' ? true : undefined,
+  );
   const { message } = await client.range({ key: Buffer.from('k3') });
   assert.equal((message['kvs'] as unknown[]).length, 1, 'a read failed on a full disk');
   rmSync(ballast);

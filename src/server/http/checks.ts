@@ -27,7 +27,12 @@ export function healthChecks(store: StoreApi): HealthChecks {
       return Promise.resolve(corrupt ? 'alarm activated: CORRUPT' : undefined);
     },
     nonLearner: () => Promise.resolve(undefined),
-    alarms: () => store.status().alarms.map((each) => alarmName(each.alarm)),
+    alarms: () => {
+      const { alarms, refusal } = store.status();
+      const names = alarms.map((each) => alarmName(each.alarm));
+      // A full disk: nobody has raised the alarm, because that would be a write.
+      return refusal === 'NoSpace' && !names.includes('NOSPACE') ? [...names, 'NOSPACE'] : names;
+    },
   };
 }
 
