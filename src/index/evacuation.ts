@@ -86,16 +86,19 @@ export class Evacuation {
     for (let segment = segments.nextFrom(0); segment < end; segment = segments.nextFrom(segment + 1)) {
       if (segments.isOpen(segment)) continue;
       const used = segments.used(segment);
-      const size = segments.bytes(segment).length;
-      if (used === 0) segments.drop(segment);
-      else if (used < size / 2) gain += size - used;
+      const size = segments.size(segment);
+      if (used === 0) {
+        segments.drop(segment);
+      } else if (used < size / 2) {
+        gain += size - used;
+        this.#victims.add(segment);
+      }
     }
-    if (gain < Math.max(PASS_BYTES_MIN, segments.bytesTotal * PASS_PART_MIN)) return;
-    for (let segment = segments.nextFrom(0); segment < end; segment = segments.nextFrom(segment + 1)) {
-      if (segments.isOpen(segment) || segments.used(segment) >= segments.bytes(segment).length / 2) continue;
-      segments.setVictim(segment);
-      this.#victims.add(segment);
+    if (gain < Math.max(PASS_BYTES_MIN, segments.bytesTotal * PASS_PART_MIN)) {
+      this.#victims.clear();
+      return;
     }
+    for (const segment of this.#victims) segments.setVictim(segment);
     this.#cursor = 0;
   }
 }

@@ -14,6 +14,7 @@ const PAGE_MASK = PAGE_SIZE - 1;
 
 interface Page {
   readonly buffers: (Buffer | undefined)[];
+  readonly size: Float64Array;
   /** Bytes of the bodies in the segment that existing versions refer to. */
   readonly used: Float64Array;
   /** 1: is being emptied. */
@@ -74,8 +75,9 @@ export class Segments implements Arena {
     return this.#pages[segment >>> PAGE_SHIFT]!.buffers[segment & PAGE_MASK]!;
   }
 
-  has(segment: number): boolean {
-    return this.#pages[segment >>> PAGE_SHIFT]?.buffers[segment & PAGE_MASK] !== undefined;
+  /** Bytes of a segment, filled or not; 0 when it has been dropped. */
+  size(segment: number): number {
+    return this.#pages[segment >>> PAGE_SHIFT]?.size[segment & PAGE_MASK] ?? 0;
   }
 
   /** Bytes of a segment that existing versions refer to. */
@@ -131,6 +133,7 @@ export class Segments implements Arena {
     assert(!this.isOpen(segment), 'a dropped segment is not being filled');
     this.#bytesTotal -= this.bytes(segment).length;
     page.buffers[segment & PAGE_MASK] = undefined;
+    page.size[segment & PAGE_MASK] = 0;
     page.present--;
     const isPageFull = (this.#next - 1) >>> PAGE_SHIFT > segment >>> PAGE_SHIFT;
     if (page.present === 0 && isPageFull) this.#pages[segment >>> PAGE_SHIFT] = undefined;
@@ -138,7 +141,7 @@ export class Segments implements Arena {
 
   /** The first segment with this number or a higher one; `end` when there is none. */
   nextFrom(segment: number): number {
-    while (segment < this.#next && !this.has(segment)) {
+    while (segment < this.#next && this.size(segment) === 0) {
       segment = this.#pages[segment >>> PAGE_SHIFT] === undefined ? (segment | PAGE_MASK) + 1 : segment + 1;
     }
     return Math.min(segment, this.#next);
@@ -148,11 +151,13 @@ export class Segments implements Arena {
     const segment = this.#next++;
     const page = (this.#pages[segment >>> PAGE_SHIFT] ??= {
       buffers: new Array<Buffer | undefined>(PAGE_SIZE).fill(undefined),
+      size: new Float64Array(PAGE_SIZE),
       used: new Float64Array(PAGE_SIZE),
       victim: new Uint8Array(PAGE_SIZE),
       present: 0,
     });
     page.buffers[segment & PAGE_MASK] = Buffer.allocUnsafeSlow(length);
+    page.size[segment & PAGE_MASK] = length;
     page.present++;
     this.#bytesTotal += length;
     return segment;
