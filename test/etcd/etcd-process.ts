@@ -34,7 +34,7 @@ export async function startEtcd(binary: string, extra: readonly string[] = []): 
 }
 
 /** The built Engram, as a user starts it. */
-export async function startEngram(extra: readonly string[] = []): Promise<ServerProcess> {
+export async function startEngram(extra: readonly string[] = [], metricsPort = 0): Promise<ServerProcess> {
   const client = await freePort();
   const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
   return startServer(
@@ -44,7 +44,7 @@ export async function startEngram(extra: readonly string[] = []): Promise<Server
       'serve',
       `--data-dir=${directory}/data`,
       `--listen-client-urls=http://127.0.0.1:${client}`,
-      '--listen-metrics-urls=http://127.0.0.1:0',
+      `--listen-metrics-urls=http://127.0.0.1:${metricsPort}`,
       '--log-level=error',
       ...extra,
     ],
@@ -60,6 +60,7 @@ async function startServer(
   const directory = mkdtempSync(join(tmpdir(), 'engram-differential-'));
   const child = spawn(binary, args(directory), { stdio: ['ignore', 'inherit', 'inherit'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  process.once('exit', () => child.kill('SIGKILL'));
   const target = `127.0.0.1:${port}`;
   await ready(target, child);
   return {

@@ -54,7 +54,7 @@ function withoutEmpty(message: Message): Message {
   return Object.fromEntries(held.map(([name, value]) => [name, clean(value)]));
 }
 
-function clean(value: unknown): unknown {
+export function clean(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(clean);
   return typeof value === 'object' && value !== null && !Buffer.isBuffer(value)
     ? withoutEmpty(value as Message)

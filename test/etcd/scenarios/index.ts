@@ -1,0 +1,58 @@
+import { startEngram, startEtcd } from '../etcd-process.ts';
+import type { ServerProcess } from '../etcd-process.ts';
+import { freePort } from '../../support/process.ts';
+import { alarms } from './alarms.ts';
+import { calls } from './calls.ts';
+import { fragments } from './fragments.ts';
+import { history } from './history.ts';
+import { http } from './http.ts';
+import { leases } from './leases.ts';
+import { limits } from './limits.ts';
+import { malformed } from './malformed.ts';
+import { disagreements, Probe } from './probe.ts';
+import type { Family } from './probe.ts';
+import { watches } from './watches.ts';
+
+export const FAMILIES: readonly Family[] = [leases, watches, fragments, alarms, limits, history, calls, malformed, http];
+
+export interface ScenarioRun {
+  /** etcd's binary. */
+  readonly binary: string;
+  /** It is etcd 3.6. */
+  readonly older: boolean;
+  readonly only?: string;
+  readonly report: (scenario: string, problems: readonly string[]) => void;
+}
+
+/** Runs the scripts of every family against etcd and Engram at the same time and compares what they saw. */
+export async function runScenarios(run: ScenarioRun): Promise<void> {
+  for (const family of FAMILIES) {
+    if (run.only !== undefined && run.only !== family.name) continue;
+    const [etcdPort, engramPort] = [await freePort(), await freePort()];
+    const url = (port: number): string => `http://127.0.0.1:${port}`;
+    const args = family.args ?? [];
+    const etcd = await startEtcd(run.binary, [`--listen-metrics-urls=${url(etcdPort)}`, ...args]);
+    const engram = await startEngram(args, engramPort);
+    const probeOf = (server: ServerProcess, port: number): Probe =>
+      new Probe(server.target, {
+        metricsUrl: url(port),
+        older: run.older,
+        masksRevisions: family.masksRevisions ?? false,
+      });
+    for (const [name, script] of Object.entries(family.scenarios)) {
+      const probes = [probeOf(etcd, etcdPort), probeOf(engram, engramPort)] as const;
+      await Promise.all(probes.map((probe) => play(script, probe)));
+      for (const probe of probes) probe.close();
+      run.report(`${family.name}/${name}`, disagreements(probes[0].observations, probes[1].observations));
+    }
+    await Promise.all([etcd.stop('SIGKILL'), engram.stop()]);
+  }
+}
+
+async function play(script: (probe: Probe) => Promise<void>, probe: Probe): Promise<void> {
+  try {
+    await script(probe);
+  } catch (error) {
+    probe.note('the script broke off', error instanceof Error ? error.stack : String(error));
+  }
+}
