@@ -43,7 +43,10 @@ export async function runClient(options: ClientOptions, id: number): Promise<voi
     if (store === undefined) continue;
     const call = draw(options, random, `${id}-${at}`);
     const startMs = world.nowMs();
-    const answer = await perform(world, store, call, padding(random, profile));
+    const answer = await perform(world, store, call, {
+      pad: padding(random, profile),
+      ttl: profile.leaseTtl,
+    });
     const record = { client, call, startMs, endMs: world.nowMs(), answer };
     records.push(record);
     world.note(show(record));
@@ -93,7 +96,12 @@ function learn(gossip: Gossip, { call, answer }: CallRecord): void {
 }
 
 /** Sends the call to the store, with the network's time on both ways; what a dead node owes is unknown. */
-function perform(world: World, store: Store, call: Call, pad: string): Promise<Answer> {
+function perform(
+  world: World,
+  store: Store,
+  call: Call,
+  more: { pad: string; ttl: number },
+): Promise<Answer> {
   return new Promise((resolve) => {
     let open = true;
     const end = (answer: Answer) => {
@@ -101,7 +109,7 @@ function perform(world: World, store: Store, call: Call, pad: string): Promise<A
       open = false;
     };
     world.schedule('clients', CALL_TIMEOUT_MS, () => end({ kind: 'unknown' }));
-    send(store, call, pad, (answer) => world.schedule('clients', 0.5, () => end(answer)));
+    send(store, call, more, (answer) => world.schedule('clients', 0.5, () => end(answer)));
   });
 }
 
@@ -109,7 +117,12 @@ const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const listed = (runs: ByteRuns): KeyValue[] =>
   Array.from({ length: runs.count }, (_, i) => decodeKeyValue(runs.run(i)));
 
-function send(store: Store, call: Call, pad: string, answered: (answer: Answer) => void): void {
+function send(
+  store: Store,
+  call: Call,
+  { pad, ttl }: { pad: string; ttl: number },
+  answered: (answer: Answer) => void,
+): void {
   const failed = (error: StoreError) => answered({ kind: 'error', code: error.code });
   const done =
     <T extends { revision: number }>(kind: 'written' | 'done') =>
@@ -159,7 +172,7 @@ function send(store: Store, call: Call, pad: string, answered: (answer: Answer) 
       });
     }
     case 'grant':
-      return store.leaseGrant({ id: call.lease, ttl: 5_000 }, done('done'));
+      return store.leaseGrant({ id: call.lease, ttl }, done('done'));
     case 'revoke':
       return store.leaseRevoke(call.lease, done('done'));
     case 'compact':

@@ -5,6 +5,7 @@ import { Store } from '../../src/store/index.ts';
 import { WatchHub } from '../../src/watch/index.ts';
 import type { WatchSink, WatchStream } from '../../src/watch/index.ts';
 import { KEYSPACE } from './oracle.ts';
+import type { Profile } from './profile.ts';
 import type { SimStore } from './sim-engine.ts';
 import type { World } from './world.ts';
 
@@ -25,9 +26,11 @@ export class Node {
   store: Store | undefined;
   hub: WatchHub | undefined;
   readonly #world: World;
+  readonly #profile: Profile;
 
-  constructor(world: World, incarnation: number) {
+  constructor(world: World, profile: Profile, incarnation: number) {
     this.#world = world;
+    this.#profile = profile;
     this.owner = `node-${incarnation}`;
   }
 
@@ -45,6 +48,7 @@ export class Node {
       name: 'simulated',
       // One node on an engine of its own: nobody else can lead.
       lease: { holds: () => true },
+      limits: { historyBytesInMemoryMax: this.#profile.historyBytesInMemoryMax },
       cleanerLimits: EAGER,
       faults,
     });
@@ -68,16 +72,30 @@ export class Node {
     [this.store, this.hub] = [store, hub];
   }
 
-  /** A watch stream whose responses reach `receive` after the network's time, as long as the node lives. */
-  watch(receive: (response: Bytes) => void): WatchStream | undefined {
+  /**
+   * A watch stream whose responses reach `receive` after the network's time, as long as the node lives. Now and then the
+   * transport is full for a while. `ended` is told when the hub ends it.
+   */
+  watch(receive: (response: Bytes) => void, ended: (code: string) => void): WatchStream | undefined {
+    const world = this.#world;
+    const random = world.random.fork(`sink-${this.owner}-${world.nowMs()}`);
+    let isFull = false;
     const sink: WatchSink = {
       send: (slices) => {
+        if (isFull) ended('sent although the transport was full');
         const response = Buffer.concat(slices);
-        this.#world.schedule('watchers', 1, () => receive(response));
-        return true;
+        world.schedule('watchers', 1, () => receive(response));
+        if (!random.chance(this.#profile.slowSinks)) return true;
+        isFull = true;
+        world.schedule(this.owner, random.next() * this.#profile.fullMs, () => {
+          isFull = false;
+          stream?.drained();
+        });
+        return false;
       },
-      end: () => undefined,
+      end: (end) => ended(end?.code ?? 'without a reason'),
     };
-    return this.hub?.open(sink);
+    const stream = this.hub?.open(sink);
+    return stream;
   }
 }

@@ -31,6 +31,13 @@ export interface Profile {
   readonly clients: number;
   /** Bytes that a value is padded to at most, so that chunks of different sizes are merged and rewritten. */
   readonly paddingMax: number;
+  /** Superseded values that stay in memory; older ones are read back from chunks that the cleaner moves. */
+  readonly historyBytesInMemoryMax: number;
+  /** Chance per watch response that the transport is full after it, for `fullMs` at most. */
+  slowSinks: number;
+  readonly fullMs: number;
+  /** Seconds. Short ones expire under way. */
+  readonly leaseTtl: number;
 }
 
 /** Swarm: each kind of trouble is absent from a share of the seeds and wildly different in the others. */
@@ -49,10 +56,14 @@ export function drawProfile(random: SeededRandom): Profile {
     reads: between(0.15, 0.6),
     clients: random.int(2, 6),
     paddingMax: random.chance(0.3) ? 4_000 : 20,
+    historyBytesInMemoryMax: random.chance(0.5) ? random.int(0, 2_000) : 256 * 2 ** 20,
+    slowSinks: maybe(0.6, () => between(0.05, 0.6)),
+    fullMs: between(10, 2_500),
+    leaseTtl: random.chance(0.5) ? 2 : 5_000,
   };
 }
 
 /** The quiet end of every run: nothing fails any more, so everything must come to agree. */
 export function calm(profile: Profile): void {
-  Object.assign(profile, { uncertain: 0, engineTail: 0, crashEveryMs: 0, stallEveryMs: 0 });
+  Object.assign(profile, { uncertain: 0, engineTail: 0, crashEveryMs: 0, stallEveryMs: 0, slowSinks: 0 });
 }

@@ -126,7 +126,7 @@ class Simulation {
   }
 
   #boot(): void {
-    const node = new Node(this.#world, this.#incarnations++);
+    const node = new Node(this.#world, this.#profile, this.#incarnations++);
     this.#node = node;
     node.start(this.#store, this.#faults).catch((error: unknown) => {
       this.#oracle.fail(

@@ -50,10 +50,17 @@ export class Watcher {
     const life: WatchRecord = { spec, responses: [] };
     this.#lives.push(life);
     [this.#life, this.#node] = [life, node];
-    this.#stream = node.watch((bytes) => {
-      // What a closed connection had under way is lost with it.
-      if (this.#life === life) this.#receive(life, decodeResponse(WATCH, Buffer.from(bytes)));
-    });
+    this.#stream = node.watch(
+      (bytes) => {
+        // What a closed connection had under way is lost with it.
+        if (this.#life === life) this.#receive(life, decodeResponse(WATCH, Buffer.from(bytes)));
+      },
+      (reason) => {
+        // When the engine cannot be read for long, a stream that needs it may end; the client comes again.
+        this.#oracle.expect(reason === 'unavailable', () => `a watch stream: ${reason}`);
+        if (this.#life === life) this.#life = undefined;
+      },
+    );
     const filters = [...(spec.noPut ? [0] : []), ...(spec.noDelete ? [1] : [])];
     this.#stream?.receive({
       kind: 'create',
