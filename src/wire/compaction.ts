@@ -15,7 +15,7 @@ export function decodeCompactionRequest(bytes: Uint8Array): CompactionRequest {
     const tag = reader.tag();
     if (tag === REVISION) request.revision = reader.int64();
     else if (tag === PHYSICAL) request.physical = reader.bool();
-    else reader.skipUnknown(tag, tag >>> 3 <= 2);
+    else reader.skip(tag);
   }
   return request;
 }

@@ -26,9 +26,15 @@ export function decodeDeleteRangeRequest(bytes: Uint8Array): DeleteRangeRequest 
   return readDeleteRangeRequest(new Reader(bytes));
 }
 
-/** Reads up to the reader's end. */
-export function readDeleteRangeRequest(reader: Reader): DeleteRangeRequest {
-  const request: DeleteRangeRequest = { key: EMPTY_BYTES, rangeEnd: EMPTY_BYTES, prevKv: false };
+function emptyDeleteRangeRequest(): DeleteRangeRequest {
+  return { key: EMPTY_BYTES, rangeEnd: EMPTY_BYTES, prevKv: false };
+}
+
+/** Reads up to the reader's end, into `request`. */
+export function readDeleteRangeRequest(
+  reader: Reader,
+  request = emptyDeleteRangeRequest(),
+): DeleteRangeRequest {
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -42,7 +48,7 @@ export function readDeleteRangeRequest(reader: Reader): DeleteRangeRequest {
         request.prevKv = reader.bool();
         break;
       default:
-        reader.skipUnknown(tag, tag >>> 3 <= 3);
+        reader.skip(tag);
     }
   }
   return request;

@@ -4,9 +4,10 @@
  * - `lengthExceeded`: a nested length reaches beyond its message;
  * - `overlongVarint`: a varint of more than 10 bytes or more than 64 bits;
  * - `invalidTag`: field number 0 or above 2^29 - 1, or wire type 6 or 7;
- * - `wrongWireType`: a known field with another wire type than its own;
  * - `unbalancedGroup`: an end of a group that was not begun, or of another one;
- * - `nestedTooDeep`: more than `txnDepthMax` transactions or `groupDepthMax` groups inside one another;
+ * - `invalidText`: a string that is not UTF-8;
+ * - `groupsTooDeep`: more than `groupDepthMax` groups inside one another;
+ * - `nestedTooDeep`: more than `txnDepthMax` transactions inside one another;
  * - `tooManyOperations`: more than `operationsMax` compares and operations in one transaction. etcd's answer to it is
  *   `etcdserver: too many operations in txn request`;
  * - `valueOutOfRange`: a number that this server cannot hold exactly where it must (a chosen watch id), or more filters
@@ -18,8 +19,9 @@ export type WireErrorCode =
   | 'lengthExceeded'
   | 'overlongVarint'
   | 'invalidTag'
-  | 'wrongWireType'
   | 'unbalancedGroup'
+  | 'invalidText'
+  | 'groupsTooDeep'
   | 'nestedTooDeep'
   | 'tooManyOperations'
   | 'valueOutOfRange'

@@ -118,7 +118,7 @@ export function decodeKeyValue(bytes: Uint8Array): KeyValue {
         kv.lease = reader.bigInt64();
         break;
       default:
-        reader.skipUnknown(tag, tag >>> 3 <= 6);
+        reader.skip(tag);
     }
   }
   return kv;

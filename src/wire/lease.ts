@@ -38,7 +38,7 @@ export function decodeLeaseGrantRequest(bytes: Uint8Array): LeaseGrantRequest {
     const tag = reader.tag();
     if (tag === GRANT_TTL) request.ttl = reader.int64();
     else if (tag === GRANT_ID) request.id = reader.bigInt64();
-    else reader.skipUnknown(tag, tag >>> 3 <= 2);
+    else reader.skip(tag);
   }
   return request;
 }
@@ -59,7 +59,7 @@ function readOnlyId(bytes: Uint8Array): bigint {
   while (reader.position < reader.end) {
     const tag = reader.tag();
     if (tag === ID) id = reader.bigInt64();
-    else reader.skipUnknown(tag, tag >>> 3 <= 1);
+    else reader.skip(tag);
   }
   return id;
 }
@@ -72,7 +72,7 @@ export function decodeLeaseTimeToLiveRequest(bytes: Uint8Array): LeaseTimeToLive
     const tag = reader.tag();
     if (tag === ID) request.id = reader.bigInt64();
     else if (tag === TIME_TO_LIVE_KEYS) request.keys = reader.bool();
-    else reader.skipUnknown(tag, tag >>> 3 <= 2);
+    else reader.skip(tag);
   }
   return request;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { WireError, type WireErrorCode } from './errors.ts';
 import type { TxnRequest } from './messages.ts';
+import { codecOf } from './protos.ts';
 import { decodeRangeRequest } from './range.ts';
 import { groupDepthMax } from './reader.ts';
 import { encodeTxnRequest } from './txn-encode.ts';
@@ -38,12 +39,11 @@ describe('promise 9: each malformation has its code', () => {
     ['field number above 2^29 - 1', '80 80 80 80 10 00', 'invalidTag'],
     ['wire type 6', 'a6 06', 'invalidTag'],
     ['wire type 7', 'a7 06', 'invalidTag'],
-    ['key as a varint', '08 01', 'wrongWireType'],
-    ['limit as bytes', '1a 01 00', 'wrongWireType'],
-    ['the last field as bytes', '6a 00', 'wrongWireType'],
+    ['a field of another wire type, cut', '1a 02 00', 'lengthExceeded'],
+    ['field 1 as the end of a group', '0c', 'unbalancedGroup'],
     ['end without a group', 'a4 06', 'unbalancedGroup'],
     ['end of another group', 'a3 06 ac 06', 'unbalancedGroup'],
-    ['groups without end', 'a306'.repeat(groupDepthMax + 1), 'nestedTooDeep'],
+    ['groups without end', 'a306'.repeat(groupDepthMax + 1), 'groupsTooDeep'],
   ])('%s', (_, hex, code) => {
     expect(range(hex)).toBe(code);
   });
@@ -54,6 +54,85 @@ describe('promise 9: each malformation has its code', () => {
     const request = decodeRangeRequest(Buffer.from(`${unknown} 0a0161`.replaceAll(' ', ''), 'hex'));
     expect(request.key).toEqual(Buffer.from('a'));
   });
+
+  test('known fields of another wire type are skipped, as in etcd 3.7', () => {
+    const wrong = '0801 1a0100 6a00 0b2001 0c 2500000000 290000000000000000';
+    const request = decodeRangeRequest(Buffer.from(`0a0161 1805 ${wrong}`.replaceAll(' ', ''), 'hex'));
+    expect(request).toMatchObject({ key: Buffer.from('a'), limit: 5, revision: 0, sortOrder: 0 });
+  });
+
+  test('as many groups as Go takes are skipped without filling the stack', () => {
+    const groups = 'a306'.repeat(groupDepthMax) + 'a406'.repeat(groupDepthMax);
+    expect(decodeRangeRequest(Buffer.from(`${groups}0a0161`, 'hex')).key).toEqual(Buffer.from('a'));
+  });
+});
+
+describe('a message that comes twice is merged, as in Go', () => {
+  const operation = (hex: string): TxnRequest['success'][number] | undefined => {
+    const op = Buffer.from(hex.replaceAll(' ', ''), 'hex');
+    return decodeTxnRequest(Buffer.concat([Buffer.from([0x12, op.length]), op])).success[0];
+  };
+
+  test('the same member of an operation', () => {
+    const range = operation('0a03 0a0161 0a02 1805');
+    expect(range).toMatchObject({ kind: 'range', request: { key: Buffer.from('a'), limit: 5 } });
+    const put = operation('1203 0a0161 1203 120176');
+    expect(put).toMatchObject({ kind: 'put', request: { key: Buffer.from('a'), value: Buffer.from('v') } });
+    const remove = operation('1a03 0a0161 1a02 1801');
+    expect(remove).toMatchObject({ kind: 'deleteRange', request: { key: Buffer.from('a'), prevKv: true } });
+    const txn = operation('2202 1200 2204 1200 1a00');
+    expect(txn).toMatchObject({ kind: 'txn', request: { success: [{}, {}], failure: [{}] } });
+  });
+
+  test('another member replaces it', () => {
+    expect(operation('1203 0a0161 0a02 1805 1200')).toMatchObject({
+      kind: 'put',
+      request: { key: Buffer.alloc(0) },
+    });
+  });
+
+  test('watch requests', () => {
+    const create = decodeWatchRequest(Buffer.from('0a030a01610a023807', 'hex'));
+    expect(create).toMatchObject({ kind: 'create', request: { key: Buffer.from('a'), watchId: 7 } });
+    expect(decodeWatchRequest(Buffer.from('120208051200', 'hex'))).toEqual({ kind: 'cancel', watchId: 5 });
+  });
+});
+
+describe('cold messages are held to the same rules', () => {
+  const urls = (hex: string): unknown =>
+    codecOf('etcdserverpb.MemberUpdateRequest').decode(Buffer.from(hex, 'hex'));
+
+  test('fields of another wire type and unknown ones are skipped', () => {
+    expect(
+      urls('0805' + '0a020102' + '1007' + '1201' + '78' + 'a30608010c0ca406'.replace('0c0c', '')),
+    ).toEqual({
+      ID: 5n,
+      peerURLs: ['x'],
+    });
+  });
+
+  test('text that is not UTF-8 is refused', () => {
+    expect(codeOf(() => urls('1202c328'))).toBe('invalidText');
+    expect(codeOf(() => urls('1202c3a9'))).toBeUndefined();
+  });
+
+  test('in nested messages too', () => {
+    const codec = codecOf('etcdserverpb.AuthUserAddRequest');
+    // name "x", and no_password once as bytes, once as it should be; then options again, without it.
+    expect(
+      codec.decode(Buffer.from('0a0178 1a05 0a0101 0801 1a00'.replaceAll(' ', ''), 'hex')),
+    ).toMatchObject({
+      name: 'x',
+      options: { no_password: true },
+    });
+  });
+
+  test.each<[string, WireErrorCode]>([
+    ['08', 'truncated'],
+    ['1205', 'lengthExceeded'],
+    ['0e', 'invalidTag'],
+    ['a306', 'truncated'],
+  ])('%s is malformed', (hex, code) => expect(codeOf(() => urls(hex))).toBe(code));
 });
 
 function nested(depth: number): TxnRequest {

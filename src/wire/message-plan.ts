@@ -1,3 +1,5 @@
+import { WireType } from './reader.ts';
+
 /**
  * What proto-loader does otherwise than this program: 64-bit numbers are strings there, and zeros are written, where
  * proto3 (and Go) omits them.
@@ -5,7 +7,17 @@
 
 export type LoaderObject = Record<string, unknown>;
 
+export interface FieldPlan {
+  readonly wireType: number;
+  /** Its bytes are text, which must be UTF-8. */
+  readonly isText: boolean;
+  readonly isRepeated: boolean;
+  readonly nested: MessagePlan | undefined;
+}
+
 export interface MessagePlan {
+  /** By number. */
+  readonly fields: Map<number, FieldPlan>;
   /** Singular fields outside a oneof: zero is the same as absent. */
   readonly plain: string[];
   readonly numbers: string[];
@@ -28,6 +40,8 @@ interface FieldDescriptor {
   readonly name: string;
   readonly type: string;
   readonly typeName: string;
+  readonly number: number;
+  readonly label: string;
 }
 
 /** What a plan is made from: a message's descriptor, and what proto-loader makes of no bytes. */
@@ -45,18 +59,44 @@ export function planOf(
   const known = plans.get(messageName);
   if (known !== undefined) return known;
   const { descriptor, empty } = factsOf(messageName);
-  const plan: MessagePlan = { plain: plainFields(empty), numbers: [], bigints: [], messages: [] };
+  const plan: MessagePlan = {
+    fields: new Map(),
+    plain: plainFields(empty),
+    numbers: [],
+    bigints: [],
+    messages: [],
+  };
   plans.set(messageName, plan);
   const { field: fields } = descriptor as { field: FieldDescriptor[] };
-  for (const { name, type, typeName } of fields) {
+  for (const field of fields) {
+    const { name, type, typeName } = field;
+    const nested =
+      type === 'TYPE_MESSAGE' ? planOf(resolve(typeName, messageName), factsOf, plans) : undefined;
+    plan.fields.set(field.number, fieldPlan(field, nested));
     if (type === 'TYPE_INT64' || type === 'TYPE_UINT64') {
       (bigintFieldNames.has(name) ? plan.bigints : plan.numbers).push(name);
-    } else if (type === 'TYPE_MESSAGE') {
-      const nestedName = resolve(typeName, messageName);
-      plan.messages.push({ name, plan: planOf(nestedName, factsOf, plans) });
+    } else if (nested !== undefined) {
+      plan.messages.push({ name, plan: nested });
     }
   }
   return plan;
+}
+
+const WIRE_TYPES: Readonly<Record<string, number>> = {
+  TYPE_STRING: WireType.bytes,
+  TYPE_BYTES: WireType.bytes,
+  TYPE_MESSAGE: WireType.bytes,
+  TYPE_DOUBLE: WireType.fixed64,
+  TYPE_FIXED64: WireType.fixed64,
+  TYPE_SFIXED64: WireType.fixed64,
+  TYPE_FLOAT: WireType.fixed32,
+  TYPE_FIXED32: WireType.fixed32,
+  TYPE_SFIXED32: WireType.fixed32,
+};
+
+function fieldPlan({ type, label }: FieldDescriptor, nested: MessagePlan | undefined): FieldPlan {
+  const wireType = WIRE_TYPES[type] ?? WireType.varint;
+  return { wireType, isText: type === 'TYPE_STRING', isRepeated: label === 'LABEL_REPEATED', nested };
 }
 
 /** Members of a oneof are not in an empty message, absent messages are null, repeated fields are arrays. */

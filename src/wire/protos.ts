@@ -13,6 +13,7 @@ import {
   type MessagePlan,
 } from './message-plan.ts';
 import { WireError } from './errors.ts';
+import { knownFields } from './known-fields.ts';
 
 /**
  * The messages and services of `proto/`, read once when the first of them is asked for, through proto-loader: for all that
@@ -22,8 +23,7 @@ import { WireError } from './errors.ts';
  * Field names are those of the proto files. 64-bit fields are numbers that saturate like those of the hot messages, and
  * bigints where they hold a lease, cluster or member id (see message-plan.ts); encoding takes either. Enumerations are
  * numbers, bytes are Buffers, absent fields have their defaults, absent messages are null, and a oneof's name holds the
- * name of the member that is set. Strings that are not UTF-8 are read with replacement characters, where etcd 3.7
- * refuses them and etcd up to 3.6 takes them as they are.
+ * name of the member that is set. Strings that are not UTF-8 are refused, as by etcd 3.7 (up to 3.6 they were taken).
  */
 export interface Codec<T> {
   /** Missing fields are zero, and zeros are not written. */
@@ -109,7 +109,8 @@ export function codecOf(messageName: string): Codec<LoaderObject> {
   return {
     encode: (message) => definition.serialize(toLoader(message, plan)),
     decode: (bytes) => {
-      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const known = knownFields(bytes, plan);
+      const buffer = Buffer.from(known.buffer, known.byteOffset, known.byteLength);
       return toDomain(deserialize(definition, buffer) as LoaderObject, plan);
     },
   };

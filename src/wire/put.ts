@@ -30,9 +30,8 @@ export function decodePutRequest(bytes: Uint8Array): PutRequest {
   return readPutRequest(new Reader(bytes));
 }
 
-/** Reads up to the reader's end. */
-export function readPutRequest(reader: Reader): PutRequest {
-  const request: PutRequest = {
+function emptyPutRequest(): PutRequest {
+  return {
     key: EMPTY_BYTES,
     value: EMPTY_BYTES,
     lease: 0n,
@@ -40,6 +39,10 @@ export function readPutRequest(reader: Reader): PutRequest {
     ignoreValue: false,
     ignoreLease: false,
   };
+}
+
+/** Reads up to the reader's end, into `request`. */
+export function readPutRequest(reader: Reader, request = emptyPutRequest()): PutRequest {
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -62,7 +65,7 @@ export function readPutRequest(reader: Reader): PutRequest {
         request.ignoreLease = reader.bool();
         break;
       default:
-        reader.skipUnknown(tag, tag >>> 3 <= 6);
+        reader.skip(tag);
     }
   }
   return request;

@@ -39,9 +39,8 @@ export function decodeRangeRequest(bytes: Uint8Array): RangeRequest {
   return readRangeRequest(new Reader(bytes));
 }
 
-/** Reads up to the reader's end. */
-export function readRangeRequest(reader: Reader): RangeRequest {
-  const request: RangeRequest = {
+function emptyRangeRequest(): RangeRequest {
+  return {
     key: EMPTY_BYTES,
     rangeEnd: EMPTY_BYTES,
     limit: 0,
@@ -56,6 +55,10 @@ export function readRangeRequest(reader: Reader): RangeRequest {
     minCreateRevision: 0,
     maxCreateRevision: 0,
   };
+}
+
+/** Reads up to the reader's end, into `request`. */
+export function readRangeRequest(reader: Reader, request = emptyRangeRequest()): RangeRequest {
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -108,7 +111,7 @@ function readRareField(reader: Reader, request: RangeRequest, tag: number): void
       request.maxCreateRevision = reader.int64();
       break;
     default:
-      reader.skipUnknown(tag, tag >>> 3 <= 13);
+      reader.skip(tag);
   }
 }
 

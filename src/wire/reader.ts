@@ -1,7 +1,7 @@
 import { WireError } from './errors.ts';
 
-/** Groups inside one another in an unknown field, at most. */
-export const groupDepthMax = 64;
+/** Groups inside one another in an unknown field, at most: as many as Go's decoder takes. */
+export const groupDepthMax = 10_000;
 
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, groupStart: 3, groupEnd: 4, fixed32: 5 } as const;
 
@@ -12,9 +12,9 @@ const TWO_POW_32 = 0x100000000;
  * A cursor over one protobuf message. A message is malformed where Go's decoders find it malformed; every fault is a
  * `WireError`, no read leaves `end`, and nothing is allocated in proportion to a length that has not been checked.
  *
- * A known field of the wrong wire type is an error (as in etcd up to 3.6; etcd 3.7 ignores the field, and no client sends
- * one). Unknown fields are skipped, unknown groups too. Of a field that comes twice the last one wins; so it does for
- * the member of a oneof, also if both are messages.
+ * Unknown fields are skipped, unknown groups too, and so is a known field of another wire type than its own (as in etcd
+ * 3.7; up to 3.6 that was an error). Of a field that comes twice the last one wins. Messages that come twice are merged,
+ * and so are those of a oneof when both are the same member of it.
  */
 export class Reader {
   readonly bytes: Uint8Array;
@@ -110,17 +110,8 @@ export class Reader {
     this.end = outerEnd;
   }
 
-  /**
-   * Skips a field whose tag the caller does not know. `isKnown` says that the message has a field of this number: then
-   * its wire type is wrong.
-   */
-  skipUnknown(tag: number, isKnown: boolean): void {
-    if (isKnown)
-      throw new WireError('wrongWireType', this.position, `field ${tag >>> 3} has wire type ${tag & 7}`);
-    this.#skip(tag, 0);
-  }
-
-  #skip(tag: number, depth: number): void {
+  /** Skips a field whose tag the caller does not know. */
+  skip(tag: number): void {
     switch (tag & 7) {
       case WireType.varint:
         this.#varint();
@@ -132,7 +123,7 @@ export class Reader {
         this.#advance(this.length());
         return;
       case WireType.groupStart:
-        this.#skipGroup(tag, depth + 1);
+        this.#skipGroup(tag);
         return;
       case WireType.fixed32:
         this.#advance(4);
@@ -144,15 +135,22 @@ export class Reader {
     }
   }
 
-  #skipGroup(startTag: number, depth: number): void {
-    if (depth > groupDepthMax) throw new WireError('nestedTooDeep', this.position, 'groups nested too deep');
+  /** Keeps the groups that are open in a list, because a message could hold more of them than the stack has room for. */
+  #skipGroup(startTag: number): void {
+    const open = [startTag >>> 3];
     while (this.position < this.end) {
       const tag = this.tag();
-      if ((tag & 7) === WireType.groupEnd) {
-        if (tag >>> 3 === startTag >>> 3) return;
+      if ((tag & 7) === WireType.groupStart) {
+        if (open.length >= groupDepthMax)
+          throw new WireError('groupsTooDeep', this.position, 'groups nested too deep');
+        open.push(tag >>> 3);
+      } else if ((tag & 7) !== WireType.groupEnd) {
+        this.skip(tag);
+      } else if (open.pop() !== tag >>> 3) {
         throw new WireError('unbalancedGroup', this.position, 'end of another group than the one begun');
+      } else if (open.length === 0) {
+        return;
       }
-      this.#skip(tag, depth);
     }
     throw new WireError('truncated', this.position, 'message ends inside a group');
   }

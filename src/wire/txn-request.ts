@@ -44,13 +44,16 @@ interface Budget {
 
 /** Throws WireError. The request's bytes are views. */
 export function decodeTxnRequest(bytes: Uint8Array, operationsLimit = operationsMax): TxnRequest {
-  return readTxnRequest(new Reader(bytes), { operations: operationsLimit }, 1);
+  return readTxnRequest(new Reader(bytes), { operations: operationsLimit }, 1, emptyTxnRequest());
 }
 
-function readTxnRequest(reader: Reader, budget: Budget, depth: number): TxnRequest {
+function emptyTxnRequest(): TxnRequest {
+  return { compare: [], success: [], failure: [] };
+}
+
+function readTxnRequest(reader: Reader, budget: Budget, depth: number, request: TxnRequest): TxnRequest {
   if (depth > txnDepthMax)
     throw new WireError('nestedTooDeep', reader.position, 'transactions nested too deep');
-  const request: TxnRequest = { compare: [], success: [], failure: [] };
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -64,7 +67,7 @@ function readTxnRequest(reader: Reader, budget: Budget, depth: number): TxnReque
         request.failure.push(readRequestOp(reader, budget, depth));
         break;
       default:
-        reader.skipUnknown(tag, tag >>> 3 <= 3);
+        reader.skip(tag);
     }
   }
   return request;
@@ -83,29 +86,44 @@ function readRequestOp(reader: Reader, budget: Budget, depth: number): RequestOp
   while (reader.position < reader.end) {
     const tag = reader.tag();
     if (tag !== REQUEST_RANGE && tag !== REQUEST_PUT && tag !== REQUEST_DELETE_RANGE && tag !== REQUEST_TXN) {
-      reader.skipUnknown(tag, tag >>> 3 <= 4);
+      reader.skip(tag);
       continue;
     }
-    // A second member in one operation replaces the first one, but is paid for: it was decoded.
+    // A second member in one operation is merged with the first one or replaces it, but is paid for: it was decoded.
     if (op !== NO_OPERATION) spend(reader, budget);
     const opEnd = reader.enter();
-    op = readOperation(reader, tag, budget, depth);
+    op = readOperation(reader, tag, { before: op, budget, depth });
     reader.leave(opEnd);
   }
   reader.leave(outerEnd);
   return op;
 }
 
-function readOperation(reader: Reader, tag: number, budget: Budget, depth: number): RequestOp {
+interface OperationPlace {
+  /** The operation as it has been read so far. */
+  readonly before: RequestOp;
+  readonly budget: Budget;
+  readonly depth: number;
+}
+
+function readOperation(reader: Reader, tag: number, { before, budget, depth }: OperationPlace): RequestOp {
   switch (tag) {
-    case REQUEST_RANGE:
-      return { kind: 'range', request: readRangeRequest(reader) };
-    case REQUEST_PUT:
-      return { kind: 'put', request: readPutRequest(reader) };
-    case REQUEST_DELETE_RANGE:
-      return { kind: 'deleteRange', request: readDeleteRangeRequest(reader) };
-    default:
-      return { kind: 'txn', request: readTxnRequest(reader, budget, depth + 1) };
+    case REQUEST_RANGE: {
+      const request = readRangeRequest(reader, before.kind === 'range' ? before.request : undefined);
+      return { kind: 'range', request };
+    }
+    case REQUEST_PUT: {
+      const request = readPutRequest(reader, before.kind === 'put' ? before.request : undefined);
+      return { kind: 'put', request };
+    }
+    case REQUEST_DELETE_RANGE: {
+      const into = before.kind === 'deleteRange' ? before.request : undefined;
+      return { kind: 'deleteRange', request: readDeleteRangeRequest(reader, into) };
+    }
+    default: {
+      const into = before.kind === 'txn' ? before.request : emptyTxnRequest();
+      return { kind: 'txn', request: readTxnRequest(reader, budget, depth + 1, into) };
+    }
   }
 }
 
@@ -150,7 +168,7 @@ function readCompare(reader: Reader, budget: Budget): Compare {
         compare.rangeEnd = reader.view();
         break;
       default:
-        reader.skipUnknown(tag, tag >>> 3 <= 8 || tag >>> 3 === 64);
+        reader.skip(tag);
     }
   }
   reader.leave(outerEnd);

@@ -46,20 +46,26 @@ export function decodeWatchRequest(bytes: Uint8Array): WatchRequest {
   while (reader.position < reader.end) {
     const tag = reader.tag();
     if (tag !== CREATE_REQUEST && tag !== CANCEL_REQUEST && tag !== PROGRESS_REQUEST) {
-      reader.skipUnknown(tag, tag >>> 3 <= 3);
+      reader.skip(tag);
       continue;
     }
     const outerEnd = reader.enter();
-    if (tag === CREATE_REQUEST) request = { kind: 'create', request: readCreateRequest(reader) };
-    else if (tag === CANCEL_REQUEST) request = { kind: 'cancel', watchId: readCancelRequest(reader) };
-    else request = readProgressRequest(reader);
+    if (tag === CREATE_REQUEST) {
+      const into: WatchCreateRequest = request.kind === 'create' ? request.request : emptyCreateRequest();
+      request = { kind: 'create', request: readCreateRequest(reader, into) };
+    } else if (tag === CANCEL_REQUEST) {
+      const watchId: number = request.kind === 'cancel' ? request.watchId : 0;
+      request = { kind: 'cancel', watchId: readCancelRequest(reader, watchId) };
+    } else {
+      request = readProgressRequest(reader);
+    }
     reader.leave(outerEnd);
   }
   return request;
 }
 
-function readCreateRequest(reader: Reader): WatchCreateRequest {
-  const request: WatchCreateRequest = {
+function emptyCreateRequest(): WatchCreateRequest {
+  return {
     key: EMPTY_BYTES,
     rangeEnd: EMPTY_BYTES,
     startRevision: 0,
@@ -69,6 +75,9 @@ function readCreateRequest(reader: Reader): WatchCreateRequest {
     watchId: 0,
     fragment: false,
   };
+}
+
+function readCreateRequest(reader: Reader, request: WatchCreateRequest): WatchCreateRequest {
   while (reader.position < reader.end) readCreateField(reader, request, reader.tag());
   return request;
 }
@@ -106,7 +115,7 @@ function readCreateField(reader: Reader, request: WatchCreateRequest, tag: numbe
       request.fragment = reader.bool();
       break;
     default:
-      reader.skipUnknown(tag, tag >>> 3 <= 8);
+      reader.skip(tag);
   }
 }
 
@@ -126,18 +135,18 @@ function readWatchId(reader: Reader): number {
   return watchId;
 }
 
-function readCancelRequest(reader: Reader): number {
-  let watchId = 0;
+function readCancelRequest(reader: Reader, watchIdBefore: number): number {
+  let watchId = watchIdBefore;
   while (reader.position < reader.end) {
     const tag = reader.tag();
     if (tag === CANCEL_WATCH_ID) watchId = reader.int64();
-    else reader.skipUnknown(tag, tag >>> 3 <= 1);
+    else reader.skip(tag);
   }
   return watchId;
 }
 
 function readProgressRequest(reader: Reader): WatchRequest {
-  while (reader.position < reader.end) reader.skipUnknown(reader.tag(), false);
+  while (reader.position < reader.end) reader.skip(reader.tag());
   return { kind: 'progress' };
 }
 
