@@ -1,0 +1,77 @@
+import Benchmark from 'benchmark';
+import type { Store } from '../src/store/index.ts';
+import { keyOf, openBenchStore, putAll, rangeRequest } from './bench-store.ts';
+import type { Bench, Figure } from './figures.ts';
+import { cpuMicros, figure, ResultHash } from './figures.ts';
+
+const VALUE_BYTES = 256;
+const ALL = { key: Buffer.from('/'), rangeEnd: Buffer.from('0') };
+
+/** Point reads and counts, in a small store and in a large one. */
+export const benchRead: Bench = async (sizes) => {
+  const figures: Figure[] = [];
+  for (const keys of [sizes.keys[0], sizes.replayed[1]]) {
+    await using bench = await openBenchStore('memory');
+    const { store } = bench;
+    await putAll(store, { count: keys, callers: 256, valueBytes: VALUE_BYTES, keyAt: keyOf });
+    figures.push(await pointReads(store, keys, sizes));
+    figures.push(counts(store, keys, sizes));
+  }
+  return figures;
+};
+
+/** By benchmark.js, which warms up and repeats until its error is small; its unit is a batch of keys in random order. */
+async function pointReads(
+  store: Store,
+  keys: number,
+  { rounds, operations }: { rounds: number; operations: number },
+): Promise<Figure> {
+  const batch = Array.from({ length: Math.min(operations, keys) }, (_, n) =>
+    rangeRequest(keyOf((n * 7919) % keys)),
+  );
+  const hash = new ResultHash();
+  let bytes = 0;
+  const read = (): void => {
+    bytes = 0;
+    for (let i = 0; i < batch.length; i++) {
+      store.range(batch[i]!, (_error, result) => {
+        bytes += result.kvs.totalBytes;
+      });
+    }
+  };
+  const micros: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    micros.push(((await secondsOf(read)) * 1e6) / batch.length);
+    hash.add(bytes);
+  }
+  const name = `point read, ${keys.toLocaleString('en')} keys`;
+  return figure({ name, unit: 'us', atMost: 1, hash: String(hash) }, micros);
+}
+
+function secondsOf(run: () => void): Promise<number> {
+  return new Promise((resolve) => {
+    const bench = new Benchmark(run, { maxTime: 0.5, minSamples: 3 });
+    bench.on('complete', () => resolve(bench.stats.mean));
+    bench.run();
+  });
+}
+
+/** The count of everything, at the current revision. */
+function counts(
+  store: Store,
+  keys: number,
+  { rounds, operations }: { rounds: number; operations: number },
+): Figure {
+  const hash = new ResultHash();
+  const request = rangeRequest(ALL.key, { rangeEnd: ALL.rangeEnd, countOnly: true });
+  const micros: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const start = cpuMicros();
+    for (let i = 0; i < operations; i++) store.range(request, (_error, { count }) => hash.add(count));
+    micros.push((cpuMicros() - start) / operations);
+  }
+  return figure(
+    { name: `count of ${keys.toLocaleString('en')} keys`, unit: 'us', hash: String(hash) },
+    micros,
+  );
+}
