@@ -211,7 +211,9 @@ export class StoreModel {
     kvs = [...kvs].sort((a, b) => sign * (a[field] < b[field] ? -1 : a[field] > b[field] ? 1 : 0));
     const more = limit > 0 && kvs.length > limit;
     if (more) kvs = kvs.slice(0, limit);
-    if (request.keysOnly) kvs = kvs.map((kv) => ({ ...kv, value: '', lease: 0n }));
+    // From the index, which knows no leases, unless the values are needed to sort by them.
+    const knowsLease = request.sortTarget === 4;
+    if (request.keysOnly) kvs = kvs.map((kv) => ({ ...kv, value: '', lease: knowsLease ? kv.lease : 0n }));
     return { kind: 'range', revision: current, count, more, kvs };
   }
 
