@@ -63,7 +63,7 @@ describe('with alarms', () => {
     await alarm(1, 1);
     expect(await get('/health')).toMatchObject({
       status: 503,
-      body: '{"health":"false","reason":"ALARM NOSPACE"}',
+      body: '{"health":"false","reason":"ALARM NOSPACE"}\n',
     });
     expect(await get('/health?exclude=NOSPACE')).toMatchObject({ status: 200 });
     expect(await get('/readyz')).toMatchObject({ status: 200 });
@@ -73,7 +73,7 @@ describe('with alarms', () => {
 
   test('CORRUPT fails both', async () => {
     await alarm(1, 2);
-    expect((await get('/health')).body).toBe('{"health":"false","reason":"ALARM CORRUPT"}');
+    expect((await get('/health')).body).toBe('{"health":"false","reason":"ALARM CORRUPT"}\n');
     const ready = await get('/readyz');
     expect(ready.status).toBe(503);
     expect(ready.body).toContain('[-]data_corruption failed: alarm activated: CORRUPT\n');

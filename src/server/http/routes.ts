@@ -67,9 +67,11 @@ async function health(checks: HealthChecks, query: URLSearchParams): Promise<Htt
     if (failure !== undefined) reason = `RANGE ERROR:${failure}`;
   }
   const healthy = reason === '';
-  // etcd leaves the content type to Go's sniffing, which takes this for plain text.
+  // etcd leaves the content type to Go's sniffing, which takes this for plain text; Go's errors end with a newline.
   const body = JSON.stringify({ health: String(healthy), reason });
-  return { status: healthy ? 200 : 503, contentType: PLAIN, body };
+  return healthy
+    ? { status: 200, contentType: PLAIN, body }
+    : { status: 503, contentType: PLAIN, body: `${body}\n` };
 }
 
 interface Probe {
@@ -101,6 +103,6 @@ async function probe(root: string, { path, query, checks }: Probe): Promise<Http
       report += `[-]${name} failed: ${failure}\n`;
     }
   }
-  if (!healthy) return { status: 503, contentType: PLAIN, body: report };
+  if (!healthy) return { status: 503, contentType: PLAIN, body: `${report}\n` };
   return { status: 200, contentType: PLAIN, body: query.has('verbose') ? `${report}ok\n` : 'ok\n' };
 }

@@ -34,14 +34,15 @@ export class HttpServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('X-Content-Type-Options', 'nosniff');
-    if (request.method !== 'GET') {
-      response.setHeader('Allow', 'GET');
-      send(response, { status: 405, contentType: 'text/plain; charset=utf-8', body: 'Method Not Allowed\n' });
-      return;
-    }
     try {
       const { path, query } = splitTarget(request.url ?? '/');
-      send(response, await this.#route(path, query));
+      const answer = await this.#route(path, query);
+      if (request.method === 'GET' || answer.status === 404) {
+        send(response, answer);
+        return;
+      }
+      response.setHeader('Allow', 'GET');
+      send(response, { status: 405, contentType: 'text/plain; charset=utf-8', body: 'Method Not Allowed\n' });
     } catch (error) {
       this.#logger.error('an HTTP request failed', { path: request.url, error });
       send(response, {
