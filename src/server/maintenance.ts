@@ -76,9 +76,10 @@ const ALARM_NAMES: Readonly<Record<number, string>> = {
   [AlarmType.corrupt]: 'CORRUPT',
 };
 
-/** protobuf's text form of an AlarmMember, which etcd puts into `errors`. */
+/** protobuf's text form of an AlarmMember, which etcd puts into `errors`: without what is zero. */
 function alarmText(each: Alarm): string {
-  return `memberID:${each.member} alarm:${ALARM_NAMES[each.alarm] ?? each.alarm}`;
+  const member = each.member === 0n ? '' : `memberID:${each.member} `;
+  return `${member}alarm:${ALARM_NAMES[each.alarm] ?? each.alarm}`;
 }
 
 function defragment({ store, logger }: ServerContext): Method {
