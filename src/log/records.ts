@@ -55,7 +55,7 @@ export function writeRecord(bytes: Buffer, record: Record, at: number): void {
       return;
     case 'alarm':
       bytes.writeBigUInt64LE(record.member, at);
-      bytes.writeUInt32LE(record.alarm, at + 8);
+      bytes.writeInt32LE(record.alarm, at + 8);
       bytes[at + 12] = record.active ? 1 : 0;
       return;
     case 'epoch':
@@ -85,7 +85,7 @@ function parse(kind: number, bytes: Buffer): Record | undefined {
     case EntryKind.alarm: {
       if (bytes.length !== SIZES.alarm) return undefined;
       const active = bytes[12] === 1;
-      return { kind: 'alarm', member: bytes.readBigUInt64LE(0), alarm: bytes.readUInt32LE(8), active };
+      return { kind: 'alarm', member: bytes.readBigUInt64LE(0), alarm: bytes.readInt32LE(8), active };
     }
   }
   if (bytes.length !== 8) return undefined;

@@ -40,11 +40,10 @@ export class AlarmCall extends ProposingCall<AlarmResult> implements AlarmResult
     return this;
   }
 
-  /** etcd ends its process on an alarm of a type that it does not know. */
+  /** Alarms of types that nobody knows are kept as well: they are shown, and refuse nothing. */
   #activate(member: bigint, alarm: number): Progress {
     const { alarms } = this.parts.state;
     if (alarm === AlarmType.none) return this.answer();
-    if (alarm !== AlarmType.noSpace && alarm !== AlarmType.corrupt) return this.fail('UnknownAlarm');
     if (alarms.has(member, alarm)) {
       this.alarms = [{ member, alarm }];
       return this.answer();

@@ -61,8 +61,19 @@ describe('alarms and the quota (B.9)', () => {
     expect(await alarms(world, 2, 2n, 2)).toEqual([]);
     expect(await alarms(world, 2, 1n, 2)).toEqual([[1n, 2]]);
     expect(await alarms(world, 9, 1n, 2)).toEqual([]);
-    await expect(alarm(world, 1, 1n, 3)).rejects.toEqual(refused('UnknownAlarm'));
     await world.put(put('a'));
+  });
+
+  it('alarms of unknown types are kept over a restart and refuse nothing', async () => {
+    const world = await StoreWorld.open();
+    expect(await alarms(world, 1, 1n, 3)).toEqual([[1n, 3]]);
+    expect(await alarms(world, 1, 1n, -1)).toEqual([[1n, -1]]);
+    await world.put(put('a'));
+    await world.store.close();
+    await world.reopen();
+    expect(await alarms(world, 0, 0n, -1)).toEqual([[1n, -1]]);
+    expect(await alarms(world, 2, 1n, -1)).toEqual([[1n, -1]]);
+    expect(await alarms(world, 0, 0n, 0)).toEqual([[1n, 3]]);
   });
 
   it('status tells what there is', async () => {

@@ -111,8 +111,6 @@ export const STORE_ERRORS = {
   NoInflightDowngrade: [failedPrecondition, 'etcdserver: no inflight downgrade job'],
   Canceled: [canceled, 'etcdserver: request canceled'],
   DeadlineExceeded: [deadlineExceeded, 'etcdserver: context deadline exceeded'],
-  // etcd has no error for it: it ends its process.
-  UnknownAlarm: [invalidArgument, 'etcdserver: unknown alarm type'],
   // Not among etcd's errors by name: statuses that the method makes itself (3.7.3).
   RangeStreamSort: [unimplemented, 'RangeStream does not support custom sort orders'],
   RangeStreamFilter: [unimplemented, 'RangeStream does not support revision filters'],
