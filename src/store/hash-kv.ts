@@ -19,8 +19,8 @@ const UNITS_PER_BYTE = 1 / 16;
 /**
  * HashKV (etcd-v3.md B.9): what etcd's `hashByRev` gives for the same history. It covers the versions above the compaction
  * up to `revision`, and below it those that a compaction at `revision` would keep; when that keeps none, all that the
- * compaction kept. Each is its 17 bytes of revision, with a `t` for a tombstone, and its KeyValue, a tombstone's with
- * the key only. The caller has pinned the compaction.
+ * compaction kept, but for the tombstones of its own revision. Each is its 17 bytes of revision, with a `t` for a
+ * tombstone, and its KeyValue, a tombstone's with the key only. The caller has pinned the compaction.
  */
 export function* hashKvSteps(
   parts: ReadParts,
@@ -37,20 +37,24 @@ export function* hashKvSteps(
     const failed = yield* hasher.addAll(upTo(parts, old, keepsAny ? compacted : compacted - 1));
     if (failed !== undefined) return failed;
   }
-  // When nothing is kept, what the compaction left at its own revision counts, a tombstone too.
+  // When nothing is kept, what the compaction left at its own revision counts, but for tombstones.
   for (let at = index.historySeek(keepsAny ? compacted + 1 : compacted); at < index.historyEnd; at += BATCH) {
     if (index.revision(index.historyAt(at)) > revision) break;
     const ids: VersionId[] = [];
     for (let i = at; i < Math.min(at + BATCH, index.historyEnd); i++) {
       const id = index.historyAt(i);
       const found = index.revision(id);
-      if (found <= revision && (found > compacted || index.at(index.keyOf(id), compacted) === id))
-        ids.push(id);
+      if (found <= revision && (found > compacted || isKept(parts, id))) ids.push(id);
     }
     const failed = yield* hasher.addAll(Uint32Array.from(ids));
     if (failed !== undefined) return failed;
   }
   return { revision: current, hash: hasher.sum, compactRevision: compacted, hashRevision: revision };
+}
+
+/** Whether a version of the compacted revision is what a reader there sees. */
+function isKept({ index, state }: ReadParts, id: VersionId): boolean {
+  return !index.isTombstone(id) && index.at(index.keyOf(id), state.compactedExact) === id;
 }
 
 /** What a reader at `revision` sees, in order of revisions. */
