@@ -4,7 +4,18 @@ const A = { key: Buffer.from('a') };
 
 /** Paths that nobody serves, in gRPC for Go's words. */
 async function unknown(probe: Probe): Promise<void> {
-  for (const path of ['/etcdserverpb.KV/Nothing', '/etcdserverpb.Nothing/Range', '/nothing', '/', '/a/b/c', '/etcdserverpb.KV/range', '/etcdserverpb.KV/', '//Range', '/etcdserverpb.KV/Range/', '/etcdserverpb.Watch/Watches']) // prettier-ignore
+  for (const path of [
+    '/etcdserverpb.KV/Nothing',
+    '/etcdserverpb.Nothing/Range',
+    '/nothing',
+    '/',
+    '/a/b/c',
+    '/etcdserverpb.KV/range',
+    '/etcdserverpb.KV/',
+    '/etcdserverpb.KV/Range/',
+    '/etcdserverpb.Watch/Watches',
+  ])
+    // prettier-ignore
     probe.note(path, (await probe.unary(path, Buffer.alloc(0))).error);
 }
 

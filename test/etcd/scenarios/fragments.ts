@@ -20,7 +20,10 @@ async function deletes(probe: Probe, valueBytes: number, count: number): Promise
   const start_revision = Number((message['header'] as Message)['revision']);
   await split.send({ create_request: { ...asked, fragment: true, start_revision } });
   probe.note('parts when catching up', (await split.take(count + 1)).map(shape));
-  probe.note('events', parts.flatMap((each) => each['events'] as Message[]));
+  probe.note(
+    'events',
+    parts.flatMap((each) => each['events'] as Message[]),
+  );
 }
 
 export const fragments: Family = {

@@ -19,13 +19,14 @@ async function gets(probe: Probe): Promise<void> {
 }
 
 async function methods(probe: Probe): Promise<void> {
-  for (const path of ['/health', '/livez', '/readyz', '/readyz/non_learner', '/nothing'])
+  for (const path of ['/health', '/livez', '/readyz', '/readyz/non_learner', '/readyz/nothing', '/nothing'])
     for (const method of ['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS']) await probe.http(path, method);
 }
 
+/** etcd serves it with the client API, Engram (whose client port speaks gRPC only) on the metrics listener. */
 async function version(probe: Probe): Promise<void> {
   for (const method of ['GET', 'HEAD', 'POST']) {
-    const response = await fetch(`${probe.metricsUrl}/version`, { method });
+    const response = await fetch(`${probe.versionUrl}/version`, { method });
     const text = (await response.text()).replaceAll(/\d+\.\d+\.\d+/g, 'N');
     probe.note(`${method} /version`, [response.status, response.headers.get('content-type'), text]);
   }

@@ -4,7 +4,7 @@ import { freePort } from '../../support/process.ts';
 import { alarms } from './alarms.ts';
 import { calls } from './calls.ts';
 import { fragments } from './fragments.ts';
-import { history } from './history.ts';
+import { freshStore, history } from './history.ts';
 import { http } from './http.ts';
 import { leases } from './leases.ts';
 import { limits } from './limits.ts';
@@ -13,7 +13,18 @@ import { disagreements, Probe } from './probe.ts';
 import type { Family } from './probe.ts';
 import { watches } from './watches.ts';
 
-export const FAMILIES: readonly Family[] = [leases, watches, fragments, alarms, limits, history, calls, malformed, http];
+export const FAMILIES: readonly Family[] = [
+  leases,
+  watches,
+  fragments,
+  alarms,
+  limits,
+  freshStore,
+  history,
+  calls,
+  malformed,
+  http,
+];
 
 export interface ScenarioRun {
   /** etcd's binary. */
@@ -36,6 +47,7 @@ export async function runScenarios(run: ScenarioRun): Promise<void> {
     const probeOf = (server: ServerProcess, port: number): Probe =>
       new Probe(server.target, {
         metricsUrl: url(port),
+        versionUrl: server === etcd ? `http://${server.target}` : url(port),
         older: run.older,
         masksRevisions: family.masksRevisions ?? false,
       });

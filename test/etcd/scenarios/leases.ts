@@ -89,7 +89,10 @@ async function expiry(probe: Probe): Promise<void> {
   const answers = await watch.expect('the keys of the lease are deleted', 4, 20);
   const tookMs = Date.now() - grantedMs;
   probe.note('responses', answers.length);
-  probe.note('not before the time, and not long after it', tookMs >= TTL * 1000 && tookMs < TTL * 1000 + 4000);
+  probe.note(
+    'not before the time, and not long after it',
+    tookMs >= TTL * 1000 && tookMs < TTL * 1000 + 4000,
+  );
   await remaining(probe, 41);
   await keepAlive(probe, 41);
   await probe.ask('Lease.LeaseRevoke', { ID: 41 });

@@ -39,7 +39,11 @@ async function requestSizes(probe: Probe): Promise<void> {
     await watch.expect('watch', 1);
   }
   // A message of 2 MiB is the largest that is read at all.
-  for (const size of [2_097_138, 2_097_139, 2_097_140, 2_097_143, 2_097_144, 2_097_145, 2_097_147, 2_097_148, 2_097_152, 2_097_160, 4_000_000]) { // prettier-ignore
+  for (const size of [
+    2_097_138, 2_097_139, 2_097_140, 2_097_143, 2_097_144, 2_097_145, 2_097_147, 2_097_148, 2_097_152,
+    2_097_160, 4_000_000,
+  ]) {
+    // prettier-ignore
     probe.note(`range of ${size}`, said(await probe.call('KV.Range', { key: blob(size) })));
     probe.note(`put of ${size}`, said(await probe.call('KV.Put', { ...A, value: blob(size) })));
     const watch = probe.open('Watch.Watch').send({ create_request: { key: blob(size) } });
@@ -66,7 +70,19 @@ async function operations(probe: Probe): Promise<void> {
     for (const [label, txn] of Object.entries(cases))
       probe.note(`${count} ${label}`, said(await probe.call('KV.Txn', txn)));
   }
-  for (const [outer, inner] of [[1, 127], [1, 128], [64, 64], [64, 65], [100, 28], [100, 29], [128, 0], [128, 1], [127, 1], [127, 2]]) // prettier-ignore
+  for (const [outer, inner] of [
+    [1, 127],
+    [1, 128],
+    [64, 64],
+    [64, 65],
+    [100, 28],
+    [100, 29],
+    [128, 0],
+    [128, 1],
+    [127, 1],
+    [127, 2],
+  ])
+    // prettier-ignore
     probe.note(
       `${outer} outside, ${inner} inside`,
       said(await probe.call('KV.Txn', nest(outer!, repeat(inner!, op)))),
@@ -78,13 +94,12 @@ async function operations(probe: Probe): Promise<void> {
 async function depth(probe: Probe): Promise<void> {
   let txn: Message = { success: [{ request_range: A }] };
   for (let level = 1; level <= 200; level++) {
-    if (level > 120 || level % 10 === 0)
-      probe.note(`${level} levels`, said(await probe.call('KV.Txn', txn)));
+    if (level > 120 || level % 10 === 0) probe.note(`${level} levels`, said(await probe.call('KV.Txn', txn)));
     if (level === 100) await probe.ask('KV.Txn', txn);
     txn = { success: [{ request_txn: txn }] };
   }
   // Deeper than any parser goes that keeps a frame for each level.
-  let raw = Buffer.alloc(0);
+  let raw: Buffer = Buffer.alloc(0);
   const wrap = (tag: number, inner: Buffer): Buffer => {
     const length: number[] = [];
     for (let left = inner.length; ; left >>>= 7) {

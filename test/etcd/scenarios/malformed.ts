@@ -1,4 +1,5 @@
 import { methodOf } from '../protocol.ts';
+import type { Message } from '../protocol.ts';
 import type { Family, Probe } from './probe.ts';
 
 /** Valid messages by method, and the strings of those that have some. Snapshot and a few that end etcd are left out. */
@@ -61,7 +62,12 @@ async function raw(probe: Probe, name: string, hex: string, label: string): Prom
     return;
   }
   const { bytes, error } = await probe.unary(method.path, request);
-  probe.note(`${name}: ${label}`, error ?? method.responseDeserialize(bytes));
+  const message = error ?? method.responseDeserialize(bytes);
+  // Ids that the server chose, and HashKV at compacted revisions, are no matter of parsing.
+  const masked =
+    name === 'Lease.LeaseGrant' ? ['ID'] : ['hash', 'compact_revision', 'hash_revision', 'leases'];
+  for (const field of masked) if (field in message) (message as Message)[field] = 'masked';
+  probe.note(`${name}: ${label}`, message);
 }
 
 async function unparsable(probe: Probe): Promise<void> {
@@ -79,8 +85,9 @@ async function wireTypes(probe: Probe): Promise<void> {
       for (const [type, body] of BODIES.entries()) {
         const tag = Buffer.from([(field << 3) | type]).toString('hex');
         const end = type === 3 ? Buffer.from([(field << 3) | 4]).toString('hex') : '';
-        if (body === undefined || (field << 3) > 127) continue;
-        const prefix = name.startsWith('KV') && !name.endsWith('Txn') && !name.endsWith('Compact') ? '0a0161' : '';
+        if (body === undefined || field << 3 > 127) continue;
+        const prefix =
+          name.startsWith('KV') && !name.endsWith('Txn') && !name.endsWith('Compact') ? '0a0161' : '';
         // What would compact, end a lease that is not there and so on is the same on both servers.
         await raw(probe, name, `${prefix}${tag}${body}${end}`, `field ${field} with wire type ${type}`);
       }

@@ -48,7 +48,8 @@ export class ProbeStream {
   /** The next responses: as many as make `count`, where a response of events counts as many as it has. */
   async take(count: number): Promise<Message[]> {
     const untilMs = Date.now() + ARRIVES_WITHIN_MS;
-    while (weight(this.#messages) < count && this.#status === undefined && Date.now() < untilMs) await sleep(3);
+    while (weight(this.#messages) < count && this.#status === undefined && Date.now() < untilMs)
+      await sleep(3);
     const taken = this.#messages;
     this.#messages = [];
     return taken;

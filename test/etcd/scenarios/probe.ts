@@ -39,6 +39,8 @@ export class Probe {
   readonly observations: Observation[] = [];
   /** `http://host:port` of the metrics listener. */
   readonly metricsUrl: string;
+  /** The listener that serves `/version`. */
+  readonly versionUrl: string;
   /** The pair is compared by etcd 3.6's rules. */
   readonly older: boolean;
   readonly #client: grpc.Client;
@@ -47,9 +49,15 @@ export class Probe {
 
   constructor(
     target: string,
-    options: { readonly metricsUrl: string; readonly older: boolean; readonly masksRevisions: boolean },
+    options: {
+      readonly metricsUrl: string;
+      readonly versionUrl: string;
+      readonly older: boolean;
+      readonly masksRevisions: boolean;
+    },
   ) {
     this.metricsUrl = options.metricsUrl;
+    this.versionUrl = options.versionUrl;
     this.older = options.older;
     this.#masksRevisions = options.masksRevisions;
     this.#client = new grpc.Client(target, grpc.credentials.createInsecure(), {
@@ -151,7 +159,10 @@ const MASKED = new Set(['cluster_id', 'member_id', 'raft_term', 'memberID']);
 
 /** The detail of a parser's error is in its own words. */
 function errorText(text: string): string {
-  return text.replace(/((?:error unmarshalling request|failed to unmarshal the received message): ).*/s, '$1...');
+  return text.replace(
+    /((?:error unmarshalling request|failed to unmarshal the received message): ).*/s,
+    '$1...',
+  );
 }
 
 const BYTES_SHOWN_MAX = 64;

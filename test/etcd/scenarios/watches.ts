@@ -96,7 +96,9 @@ async function ticks(probe: Probe): Promise<void> {
   const revision = await revisionOf(probe);
   await watch.send(create({ key: bytes('tick'), progress_notify: true })).take(1);
   await watch.send(create({ key: bytes('tick') })).take(1);
-  await watch.send(create({ key: bytes('tick'), progress_notify: true, start_revision: revision + 2 })).take(1);
+  await watch
+    .send(create({ key: bytes('tick'), progress_notify: true, start_revision: revision + 2 }))
+    .take(1);
   await sleep(1500);
   const quiet = await watch.take(0);
   const own = quiet.filter((each) => each['watch_id'] === '0');
@@ -108,8 +110,14 @@ async function ticks(probe: Probe): Promise<void> {
   await put(probe, 'unrelated');
   await sleep(700);
   const later = await watch.take(0);
-  probe.note('with the revision of now', later.findLast((each) => each['watch_id'] === '0'));
-  probe.note('the future has come', later.findLast((each) => each['watch_id'] === '2'));
+  probe.note(
+    'with the revision of now',
+    later.findLast((each) => each['watch_id'] === '0'),
+  );
+  probe.note(
+    'the future has come',
+    later.findLast((each) => each['watch_id'] === '2'),
+  );
 }
 
 async function endings(probe: Probe): Promise<void> {
@@ -139,7 +147,10 @@ async function many(probe: Probe): Promise<void> {
   const watch = probe.open('Watch.Watch');
   for (let i = 0; i < COUNT; i++) watch.send(create({ key: bytes('many') }));
   const created = await watch.take(COUNT);
-  probe.note('all are created, in order', created.every((each, i) => each['watch_id'] === String(i)));
+  probe.note(
+    'all are created, in order',
+    created.every((each, i) => each['watch_id'] === String(i)),
+  );
   await put(probe, 'many');
   const events = await watch.take(COUNT);
   probe.note('each gets the event', new Set(events.map((each) => each['watch_id'])).size);
