@@ -58,7 +58,9 @@ async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise
       return Promise.resolve();
     });
   } catch (error) {
-    await check('kube-apiserver becomes ready', () => Promise.reject(error));
+    await check('kube-apiserver becomes ready', () =>
+      Promise.reject(error instanceof Error ? error : new Error(String(error))),
+    );
   } finally {
     await plane.stop();
     print(`logs are in ${plane.directory}`);
