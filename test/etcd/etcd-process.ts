@@ -60,7 +60,9 @@ async function startServer(
   const directory = mkdtempSync(join(tmpdir(), 'engram-differential-'));
   const child = spawn(binary, args(directory), { stdio: ['ignore', 'inherit', 'inherit'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  process.once('exit', () => child.kill('SIGKILL'));
+  const kill = (): boolean => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   const target = `127.0.0.1:${port}`;
   await ready(target, child);
   return {

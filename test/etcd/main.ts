@@ -1,7 +1,7 @@
 /**
  * Engram against real etcd: one generator sends the same requests to both and every field of every answer, error code,
- * error text and watch stream is compared. `npm run test:etcd -- [--short] [--seed N] [--seeds N] [--requests N]`,
- * `--record` writes test/recorded/ anew.
+ * error text and watch stream is compared; then scripted scenarios for what random requests do not reach. `npm run
+ * test:etcd -- [--short] [--seed N] [--seeds N] [--requests N] [--scenarios FAMILY]`, `--record` writes test/recorded/ anew.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,10 +10,13 @@ import { toolPath } from '../../scripts/tools.ts';
 import { MEANT_DIFFERENCES } from './differences.ts';
 import { startEngram, startEtcd } from './etcd-process.ts';
 import { record, runDifferential } from './run.ts';
+import { runScenarios } from './scenarios/index.ts';
 import { writeRecording } from './step.ts';
 
 const VERSIONS = ['3.7.3', '3.6.14'] as const;
 const MEANT_MAX = 10;
+/** Characters of a scenario's difference. */
+const SHOWN_MAX = 2_000;
 const RECORDED_SEED = 1;
 const RECORDED_REQUESTS = 5_000;
 
@@ -25,6 +28,8 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '4' },
     requests: { type: 'string', default: '8000' },
     problems: { type: 'string', default: '5' },
+    /** Only the scenarios of this family, and no random requests. */
+    scenarios: { type: 'string' },
   },
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -52,6 +57,22 @@ async function compareWith(version: (typeof VERSIONS)[number], binary: string): 
     if (problems.length > 0) failed++;
   }
   return failed;
+}
+
+/** The scripted scenarios: one check each. */
+async function playScenarios(version: (typeof VERSIONS)[number], binary: string): Promise<void> {
+  const only = values.scenarios;
+  await runScenarios({
+    binary,
+    older: version !== '3.7.3',
+    ...(only === undefined ? {} : { only }),
+    report(scenario, problems) {
+      for (const problem of problems.slice(0, Number(values.problems))) print(problem.slice(0, SHOWN_MAX));
+      print(`${problems.length === 0 ? 'ok' : 'FAILED'} etcd ${version}, scenario ${scenario}`);
+      if (problems.length === 0) counts.passed++;
+      else counts.failed++;
+    },
+  });
 }
 
 async function recordFrom(version: string, binary: string): Promise<void> {
@@ -84,8 +105,13 @@ for (const version of VERSIONS) {
   } else if (values.record) {
     await recordFrom(version, tool);
     counts.passed++;
-  } else if ((await compareWith(version, tool)) > 0) counts.failed++;
-  else counts.passed++;
+  } else {
+    if (values.scenarios === undefined) {
+      if ((await compareWith(version, tool)) > 0) counts.failed++;
+      else counts.passed++;
+    }
+    await playScenarios(version, tool);
+  }
 }
 print(`took ${((Date.now() - startedMs) / 1000).toFixed(0)} s`);
 print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);

@@ -50,7 +50,7 @@ async function everything(probe: Probe, paths: readonly string[] = PATHS): Promi
   }
   const { message, error } = await probe.call('Maintenance.Status');
   const texts = (message['errors'] as string[] | undefined)?.map((each) =>
-    each.replace(/memberID:\d+ +/, 'memberID:N '),
+    each.replace(/memberID:\d+ +/, 'memberID:N ').trim(),
   );
   // In etcd they are in a map.
   probe.note('Status', error ?? texts?.sort());

@@ -70,10 +70,21 @@ async function raw(probe: Probe, name: string, hex: string, label: string): Prom
   probe.note(`${name}: ${label}`, message);
 }
 
+/** What etcd 3.6 takes and 3.7 does not. */
+const TAKEN_BY_OLDER: ReadonlySet<string> = new Set([
+  'varint of 65 bits',
+  'tag of more than 32 bits',
+  'field number above 2^29 - 1',
+  'end of another group',
+]);
+
 async function unparsable(probe: Probe): Promise<void> {
   await probe.call('KV.Put', { key: Buffer.from('a') });
-  for (const name of Object.keys(METHODS))
-    for (const [label, hex] of Object.entries(BROKEN)) await raw(probe, name, hex, label);
+  for (const name of Object.keys(METHODS)) {
+    if (probe.older && name === 'KV.RangeStream') continue;
+    for (const [label, hex] of Object.entries(BROKEN))
+      if (!probe.older || !TAKEN_BY_OLDER.has(label)) await raw(probe, name, hex, label);
+  }
 }
 
 /** A known field of another wire type: an unknown field to etcd 3.7, an error to 3.6. */
