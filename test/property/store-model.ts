@@ -147,9 +147,7 @@ export class StoreModel {
     if (requested > this.revision) throw new Refused('FutureRev');
     const revision = requested === 0 ? this.revision : requested;
     const keep = revision > 0 ? newestAt(this.changes, revision).filter(({ kv }) => kv !== undefined) : [];
-    const stored = newestAt(this.changes, this.compacted).filter(
-      ({ kv, main }) => kv !== undefined || main === this.compacted,
-    );
+    const stored = newestAt(this.changes, this.compacted).filter(({ kv }) => kv !== undefined);
     const rows = this.changes.filter((change) => {
       if (change.main > revision) return false;
       return change.main > this.compacted || (keep.length > 0 ? keep : stored).includes(change);
