@@ -40,7 +40,7 @@ const suites: readonly Suite[] = [
   {
     name: 'test:etcd',
     npm: ['run', 'test:etcd', '--', '--short'],
-    minutesMax: 8,
+    minutesMax: 16,
     entry: 'test/etcd/main.ts',
   },
   {
