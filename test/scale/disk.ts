@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Suite } from '../support/suite.ts';
 import { eventually, inParallel, print } from '../support/suite.ts';
 import { Client, headerRevision } from '../support/engram.ts';
@@ -35,10 +36,9 @@ async function overwrite(keys: number): Promise<void> {
   try {
     await server.start();
     const client = new Client(server.target);
-    const value = Buffer.alloc(VALUE_BYTES);
     let highest = 0;
     for (let round = 0; round < OVERWRITES; round++) {
-      for (let i = 0; i < VALUE_BYTES; i++) value[i] = (Math.imul(i + round, 0x9e3779b1) >>> 13) & 255;
+      const value = randomBytes(VALUE_BYTES);
       let revision = 0;
       await inParallel(keys, 16, async (n) => {
         const answer = await client.put({ key: Buffer.from(`/disk/${n}`), value });
