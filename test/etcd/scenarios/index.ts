@@ -53,18 +53,23 @@ export async function runScenarios(run: ScenarioRun): Promise<void> {
       });
     for (const [name, script] of Object.entries(family.scenarios)) {
       const probes = [probeOf(etcd, etcdPort), probeOf(engram, engramPort)] as const;
-      await Promise.all(probes.map((probe) => play(script, probe)));
+      const failures = await Promise.all(probes.map((probe) => play(script, probe)));
       for (const probe of probes) probe.close();
-      run.report(`${family.name}/${name}`, disagreements(probes[0].observations, probes[1].observations));
+      run.report(`${family.name}/${name}`, [
+        ...failures.flat(),
+        ...disagreements(probes[0].observations, probes[1].observations),
+      ]);
     }
     await Promise.all([etcd.stop('SIGKILL'), engram.stop()]);
   }
 }
 
-async function play(script: (probe: Probe) => Promise<void>, probe: Probe): Promise<void> {
+/** A script that breaks off is a failure, also when it does so on both servers. */
+async function play(script: (probe: Probe) => Promise<void>, probe: Probe): Promise<string[]> {
   try {
     await script(probe);
+    return [];
   } catch (error) {
-    probe.note('the script broke off', error instanceof Error ? error.stack : String(error));
+    return [`the script broke off: ${error instanceof Error ? error.stack : String(error)}`];
   }
 }

@@ -10,6 +10,8 @@ interface Notebook {
 }
 
 const ARRIVES_WITHIN_MS = 15_000;
+/** etcd's watchers catch up every 100 ms. */
+const QUIET_MS = 250;
 
 /** A bidirectional stream of a probe. */
 export class ProbeStream {
@@ -50,13 +52,16 @@ export class ProbeStream {
     const untilMs = Date.now() + ARRIVES_WITHIN_MS;
     while (weight(this.#messages) < count && this.#status === undefined && Date.now() < untilMs)
       await sleep(3);
+    const came = weight(this.#messages);
+    if (came < count && this.#status === undefined)
+      throw new Error(`Only ${came} of ${count} responses came within ${ARRIVES_WITHIN_MS} ms`);
     const taken = this.#messages;
     this.#messages = [];
     return taken;
   }
 
   /** Everything that comes until nothing has come for `quietMs`. */
-  async quiet(quietMs = 350): Promise<Message[]> {
+  async quiet(quietMs = QUIET_MS): Promise<Message[]> {
     let seen = -1;
     while (seen !== this.#messages.length) {
       seen = this.#messages.length;
@@ -66,7 +71,7 @@ export class ProbeStream {
   }
 
   /** Notes the next responses, and what comes within a moment more than was awaited. */
-  async expect(label: string, count: number, quietMs = 350): Promise<Message[]> {
+  async expect(label: string, count: number, quietMs = QUIET_MS): Promise<Message[]> {
     const messages = [...(await this.take(count)), ...(await this.quiet(quietMs))];
     this.#notebook.note(label, { watchers: byWatcher(messages), ended: this.#status });
     return messages;

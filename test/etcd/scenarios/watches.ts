@@ -42,14 +42,14 @@ async function ranges(probe: Probe): Promise<void> {
       .send(create({ key: bytes(key), ...(end === '' ? {} : { range_end: bytes(end) }) }))
       .expect(`range ${JSON.stringify([key, end])}`, 1, 10);
   for (const key of ['a', 'b', 'b\0', 'b/1', 'c', '\0', '\xff']) await put(probe, key);
-  await watch.expect('events of each', 40);
+  await watch.expect('events of each', 30);
   await watch.send(create({ ...ALL, filters: [0] })).expect('no puts', 1);
   await watch.send(create({ ...ALL, filters: [1] })).expect('no deletes', 1);
   await watch.send(create({ ...ALL, filters: [0, 1, 0] })).expect('neither', 1);
   await watch.send(create({ ...ALL, filters: [5, -1] })).expect('unknown filters', 1);
   await put(probe, 'f');
   await probe.ask('KV.DeleteRange', { key: bytes('f') });
-  await watch.expect('filtered', 14);
+  await watch.expect('filtered', 10);
 }
 
 async function starts(probe: Probe): Promise<void> {
@@ -143,7 +143,7 @@ async function endings(probe: Probe): Promise<void> {
 }
 
 async function many(probe: Probe): Promise<void> {
-  const COUNT = 1000;
+  const COUNT = 10_000;
   const watch = probe.open('Watch.Watch');
   for (let i = 0; i < COUNT; i++) watch.send(create({ key: bytes('many') }));
   const created = await watch.take(COUNT);
