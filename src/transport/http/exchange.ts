@@ -1,0 +1,57 @@
+/**
+ * One HTTP request that is not gRPC, and its answer, whatever carries it: HTTP/1.1 on `node:http`, or a stream of HTTP/2.
+ * Exactly one of `respond` and `start` is called, once. What is sent after the client has gone goes nowhere.
+ */
+export interface HttpExchange {
+  /** Upper case: `GET`. */
+  readonly method: string;
+  /** As it was sent, without the query: always starts with `/`, or is `*`. */
+  readonly path: string;
+  /** What follows the `?`, without it; empty when there is none. */
+  readonly query: string;
+  /** The `Host` header, or HTTP/2's `:authority`; empty when there is neither. */
+  readonly host: string;
+  /** Address of the client, for logs. */
+  readonly peer: string;
+  /** True once the answer is complete or the client is gone. */
+  readonly ended: boolean;
+  /** The first value of a request header, or undefined. Names are lower case. */
+  header(name: string): string | undefined;
+  /** The whole body. Rejects with HttpBodyError when it is longer than `bytesMax` or the client is gone before its end. */
+  body(bytesMax: number): Promise<Buffer>;
+  /** Answers with all of the body at once. */
+  respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void;
+  /** Answers with a body of unknown length, which `write` and `finish` send. */
+  start(status: number, headers: HttpHeaders): void;
+  /** Sends a part of the body. False: the client is behind; write no more until `onDrain`'s callback runs. */
+  write(bytes: Uint8Array | string): boolean;
+  /** Runs each time that the exchange takes bytes again after `write` returned false. */
+  onDrain(run: () => void): void;
+  /** Ends a body that `start` began. */
+  finish(): void;
+  /** Runs once if the client goes before the answer is complete. */
+  onCancel(run: () => void): void;
+}
+
+/** Names are lower case: HTTP/2 allows no other. */
+export type HttpHeaders = Readonly<Record<string, string | readonly string[]>>;
+
+/** Serves one exchange. What it throws is a bug: the exchange is answered with 500. */
+export type HttpHandler = (exchange: HttpExchange) => void;
+
+/**
+ * - `tooLarge`: longer than was allowed;
+ * - `cancelled`: the client went away before the end.
+ */
+export type HttpBodyErrorCode = 'tooLarge' | 'cancelled';
+
+/** A request body that could not be read whole. */
+export class HttpBodyError extends Error {
+  override readonly name = 'HttpBodyError';
+  readonly code: HttpBodyErrorCode;
+
+  constructor(code: HttpBodyErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
