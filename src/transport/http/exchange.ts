@@ -13,15 +13,17 @@ export interface HttpExchange {
   readonly host: string;
   /** Address of the client, for logs. */
   readonly peer: string;
+  /** The connection is TLS. What protects a browser's user from DNS rebinding asks this. */
+  readonly secure: boolean;
   /** True once the answer is complete or the client is gone. */
   readonly ended: boolean;
   /** The first value of a request header, or undefined. Names are lower case. */
   header(name: string): string | undefined;
   /** The whole body. Rejects with HttpBodyError when it is longer than `bytesMax` or the client is gone before its end. */
   body(bytesMax: number): Promise<Buffer>;
-  /** Answers with all of the body at once. */
+  /** Answers with all of the body at once; the exchange adds `content-length`, and leaves the body of a HEAD out. */
   respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void;
-  /** Answers with a body of unknown length, which `write` and `finish` send. */
+  /** Answers with a body of unknown length, which `write` and `finish` send; to a HEAD none is sent. */
   start(status: number, headers: HttpHeaders): void;
   /** Sends a part of the body. False: the client is behind; write no more until `onDrain`'s callback runs. */
   write(bytes: Uint8Array | string): boolean;
