@@ -12,10 +12,17 @@ const ROW = 3;
  * the same however many keys there are, and leave nothing on the heap. Blocks exist only where a leased key is.
  */
 export class Attachments {
+  readonly #keyBytes: (key: KeyId) => number;
   readonly #blocks: (Uint32Array | undefined)[] = [];
   /** First key of each lease slot. */
   readonly #heads: number[] = [];
   readonly #counts: number[] = [];
+  readonly #bytes: number[] = [];
+
+  /** `keyBytes`: the length of a key, the same for as long as it is attached. */
+  constructor(keyBytes: (key: KeyId) => number) {
+    this.#keyBytes = keyBytes;
+  }
 
   /** The slot that `key` is attached to, or NONE. */
   slotOf(key: KeyId): number {
@@ -25,6 +32,11 @@ export class Attachments {
 
   count(slot: number): number {
     return this.#counts[slot] ?? 0;
+  }
+
+  /** The lengths of all keys of a slot together. */
+  bytes(slot: number): number {
+    return this.#bytes[slot] ?? 0;
   }
 
   /** Moves `key` to a slot; NONE detaches it. */
@@ -55,6 +67,7 @@ export class Attachments {
     if (head !== NONE) this.#set(head, 1, key);
     this.#heads[slot] = key;
     this.#counts[slot] = this.count(slot) + 1;
+    this.#bytes[slot] = this.bytes(slot) + this.#keyBytes(key);
   }
 
   #unlink(key: KeyId, slot: number): void {
@@ -65,6 +78,7 @@ export class Attachments {
     if (next !== NONE) this.#set(next, 1, previous);
     this.#set(key, 2, 0);
     this.#counts[slot] = this.count(slot) - 1;
+    this.#bytes[slot] = this.bytes(slot) - this.#keyBytes(key);
   }
 
   #get(key: KeyId, column: number): number {

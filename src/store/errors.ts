@@ -32,7 +32,7 @@ const {
 } = GrpcCode;
 
 /**
- * Every error of etcd 3.7, by the name of its Go variable without `Err`: gRPC code and exact text. Clients compare the
+ * Every error of etcd 3.7, by the name of its Go variable without `Err`, and one of our own: gRPC code and exact text. Clients compare the
  * texts, and once a text matches also the code (etcd-v3.md A.3), so both are part of the protocol.
  *
  * TooManyRequests and MemberNotEnoughStarted leave etcd as `Unknown`, because its map of errors holds the client's
@@ -111,6 +111,8 @@ export const STORE_ERRORS = {
   NoInflightDowngrade: [failedPrecondition, 'etcdserver: no inflight downgrade job'],
   Canceled: [canceled, 'etcdserver: request canceled'],
   DeadlineExceeded: [deadlineExceeded, 'etcdserver: context deadline exceeded'],
+  // Engram's own: a lease that could not end in one revision any more must not come about (lease-room.ts).
+  LeaseFull: [resourceExhausted, 'etcdserver: too many keys are attached to the lease'],
   // Not among etcd's errors by name: statuses that the method makes itself (3.7.3).
   RangeStreamSort: [unimplemented, 'RangeStream does not support custom sort orders'],
   RangeStreamFilter: [unimplemented, 'RangeStream does not support revision filters'],

@@ -88,6 +88,18 @@ export class RevokeCall extends StepsCall<RevisionResult> implements RevisionRes
     const lease = state.leases.get(this.#id);
     if (lease === undefined) return 'LeaseNotFound';
     if (this.#isDue !== undefined && !this.#isDue(lease)) return 'Canceled';
+    // From here on a keep-alive comes too late, also one that comes between two slices.
+    state.pending.ending = this.#id;
+    try {
+      return yield* this.#end(lease);
+    } finally {
+      state.pending.ending = undefined;
+    }
+  }
+
+  *#end(lease: Lease): Steps<Evaluated> {
+    const { parts } = this;
+    const { state, index, writer } = parts;
     const base = writer.proposedRevision;
     const attached = state.leases.attached(lease);
     const keys = yield* mergeSort(

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { call, deleteRange, fill, put, range, StoreWorld, turns } from '../../test/property/store-world.ts';
+import {
+  call,
+  deleteRange,
+  fill,
+  op,
+  put,
+  range,
+  StoreWorld,
+  turns,
+  txn,
+} from '../../test/property/store-world.ts';
+import { MemoryEngine } from '../engine/memory/index.ts';
 import type { LeasesResult } from './results.ts';
 
 const refused = (code: string): unknown => expect.objectContaining({ code });
@@ -126,6 +137,48 @@ describe('leases (B.8)', () => {
     expect(await leases(world)).toHaveLength(3);
     await world.time.advance(1000);
     expect(await leases(world)).toHaveLength(0);
+  });
+
+  it('promise 7: what could not end in one commit is not attached, so that every lease can end', async () => {
+    const world = await StoreWorld.open({}, new MemoryEngine({ commitBytesMax: 1 << 20 }));
+    await world.grant(1n, 5);
+    await world.grant(2n, 60);
+    const key = (i: number): string => `${i}`.padEnd(40_000, '.');
+    let held = 0;
+    const full = refused('LeaseFull');
+    const fillUp = async (): Promise<void> => {
+      for (; held < 100; held++) await world.put(put(key(held), 'v', { lease: 1n }));
+    };
+    await expect(fillUp()).rejects.toEqual(full);
+    expect(held).toBeGreaterThan(15);
+    const two = [op.put(key(held), '', { lease: 1n }), op.put('small', '', { lease: 1n })];
+    await expect(world.txn(txn([], two))).rejects.toEqual(full);
+    await expect(world.txn(txn([], [op.put(key(held), '', { lease: 1n })]))).rejects.toEqual(full);
+    // One that is attached already stays so, and what is detached makes room.
+    await world.put(put(key(0), 'again', { lease: 1n }));
+    await world.txn(txn([], [op.put(key(1), 'again', { lease: 1n })]));
+    await world.put(put(key(0), '', { lease: 2n }));
+    await world.deleteRange(deleteRange(key(1)));
+    await world.txn(txn([], two));
+    await world.put(put(key(1), '', { lease: 1n }));
+    await expect(world.put(put(key(2).replaceAll('.', ':'), '', { lease: 1n }))).rejects.toEqual(full);
+    const { revision } = world.store;
+    await world.time.advance(7000);
+    expect(world.store.revision).toBe(revision + 1);
+    expect((await world.range(range('\0', '\0'))).kvs.map((kv) => kv.lease)).toEqual([2n]);
+    expect(await leases(world)).toEqual([2n]);
+  });
+
+  it('promise 4: a keep-alive between two slices of a long revocation does not save the lease', async () => {
+    const world = await StoreWorld.open();
+    await world.grant(1n, 60);
+    await fill(world, 'k', 6000, 'v', 1n);
+    const before = world.store.revision;
+    const revoked = world.revoke(1n);
+    await turns(2);
+    expect(world.store.revision).toBe(before);
+    expect(await world.keepAlive(1n)).toBe(0);
+    expect(await revoked).toBe(before + 1);
   });
 
   it('a lease with many keys ends in one revision, in slices, while later writes queue', async () => {

@@ -23,9 +23,14 @@ export interface Lease {
  */
 export class LeaseTable {
   readonly #leases = new Map<bigint, Lease>();
-  readonly #attachments = new Attachments();
+  readonly #attachments: Attachments;
   readonly #freeSlots: number[] = [];
   #slots = 0;
+
+  /** `keyBytes`: the length of a key of the index. */
+  constructor(keyBytes: (key: KeyId) => number) {
+    this.#attachments = new Attachments(keyBytes);
+  }
 
   get count(): number {
     return this.#leases.size;
@@ -70,6 +75,15 @@ export class LeaseTable {
 
   attachedCount(lease: Lease): number {
     return this.#attachments.count(lease.slot);
+  }
+
+  /** The lengths of all attached keys together. */
+  attachedBytes(lease: Lease): number {
+    return this.#attachments.bytes(lease.slot);
+  }
+
+  isAttached(lease: Lease, key: KeyId): boolean {
+    return this.#attachments.slotOf(key) === lease.slot;
   }
 
   attached(lease: Lease): Uint32Array {

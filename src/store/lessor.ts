@@ -79,7 +79,10 @@ export class Lessor {
     this.#answerWaiting(lease.id, undefined);
   }
 
-  /** A keep-alive. A lease that has expired is not saved any more: the answer waits for its end, and is 0. */
+  /**
+   * A keep-alive. A lease that has expired, or whose revocation has begun, is not saved any more: the answer waits for
+   * its end, and is 0.
+   */
   keepAlive(id: bigint, done: Done<KeepAliveResult>): void {
     this.#notePause();
     const lease = this.#state.leases.get(id);
@@ -89,6 +92,7 @@ export class Lessor {
       lease.expiresMs = nowMs + lease.ttl * 1000;
       return done(undefined, { revision: this.#state.revision, ttl: lease.ttl });
     }
+    if (!this.#running) return end(done, 'LeaderChanged');
     if (this.#waitingCount >= this.#limits.queuedCallsMax) return end(done, 'TooManyRequests');
     this.#waitingCount++;
     const waiting = { done, sinceMs: this.#clock.nowMs() };

@@ -4,6 +4,8 @@ import type { Record } from '../log/index.ts';
 export class Pending {
   readonly #grants = new Set<bigint>();
   readonly #revokes = new Set<bigint>();
+  /** The lease whose end is being evaluated, which may take many turns. */
+  #ending: bigint | undefined;
   #compactions = 0;
   #alarms = 0;
 
@@ -23,9 +25,14 @@ export class Pending {
     return this.#grants.has(id) || this.#revokes.has(id);
   }
 
-  /** Whether the lease is on its way out. */
+  /** Whether the lease is on its way out: nothing saves it any more, unless its revocation fails. */
   revoking(id: bigint): boolean {
-    return this.#revokes.has(id);
+    return this.#ending === id || this.#revokes.has(id);
+  }
+
+  /** From when it is decided that a lease ends until that is proposed, or given up (undefined). */
+  set ending(id: bigint | undefined) {
+    this.#ending = id;
   }
 
   proposed(record: Record): void {
@@ -45,6 +52,7 @@ export class Pending {
   clear(): void {
     this.#grants.clear();
     this.#revokes.clear();
+    this.#ending = undefined;
     this.#compactions = 0;
     this.#alarms = 0;
   }

@@ -2,6 +2,7 @@ import type { Bytes } from '../base/index.ts';
 import { NONE } from '../index/index.ts';
 import type { PutRequest } from '../wire/index.ts';
 import { bodyOf, proposePut } from './changes.ts';
+import { hasLeaseRoom } from './lease-room.ts';
 import { putCost } from './quota.ts';
 import type { Done, PutResult } from './results.ts';
 import { ProposingCall } from './write-call.ts';
@@ -29,6 +30,7 @@ export class PutCall extends ProposingCall<PutResult> implements PutResult {
     if (request.lease !== 0n) {
       if (state.pending.lease(request.lease)) return 'wait';
       if (state.leases.get(request.lease) === undefined) return this.fail('LeaseNotFound');
+      if (!hasLeaseRoom(this.parts, request)) return this.fail('LeaseFull');
     }
     if (request.prevKv || request.ignoreValue || request.ignoreLease) {
       const previous = state.live(request.key);

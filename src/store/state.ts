@@ -3,7 +3,7 @@ import { KeyIndex, NONE, Segments } from '../index/index.ts';
 import type { KeyId, VersionId } from '../index/index.ts';
 import { EntryKind } from '../log/index.ts';
 import type { Commit, CommitListener, Liveness, LogTarget, Record, VersionKind } from '../log/index.ts';
-import { lease } from '../wire/index.ts';
+import { keyLength, lease } from '../wire/index.ts';
 import { Alarms } from './alarms.ts';
 import { crc32c } from './crc32c.ts';
 import { LeaseTable } from './leases.ts';
@@ -31,7 +31,7 @@ export interface StateListener {
 export class State implements LogTarget, CommitListener, Liveness {
   readonly segments = new Segments();
   readonly index: KeyIndex;
-  readonly leases = new LeaseTable();
+  readonly leases: LeaseTable;
   readonly alarms = new Alarms();
   readonly pending = new Pending();
   /** Set once the store serves. */
@@ -47,7 +47,13 @@ export class State implements LogTarget, CommitListener, Liveness {
   epoch = 0;
 
   constructor(options: { random: Random; historyBytesInMemoryMax: number }) {
-    this.index = new KeyIndex(this.segments, options);
+    const { segments } = this;
+    const index = new KeyIndex(segments, options);
+    this.index = index;
+    this.leases = new LeaseTable((key) => {
+      const newest = index.newest(key);
+      return keyLength(segments.bytes(index.segment(newest)), index.offset(newest));
+    });
   }
 
   /** The last compaction; 0 before the first. */

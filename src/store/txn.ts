@@ -6,6 +6,7 @@ import { bodyOf, proposePut } from './changes.ts';
 import type { Extent } from './delete-range.ts';
 import { measureDelete, proposeDelete, proposePointDelete } from './delete-range.ts';
 import type { StoreErrorCode } from './errors.ts';
+import { LeaseRoom } from './lease-room.ts';
 import { putCost } from './quota.ts';
 import { rangePoint, rangeSteps } from './range.ts';
 import { keyRange } from './ranges.ts';
@@ -69,7 +70,7 @@ export class TxnCall extends StepsCall<TxnResult> {
     const { parts } = this;
     const base = parts.writer.proposedRevision;
     const plan = planSimple(parts, this.#request, base);
-    const wrong = checkPlan(parts, plan, base, true);
+    const wrong = checkPlan(parts, plan, base, true) ?? this.#leaseRefusal(plan);
     if (wrong !== undefined) return wrong === 'wait' ? wrong : this.fail(wrong);
     for (const { op, into } of plan.ops) this.#runSimple(op, into, base);
     this.#finish(plan, base);
@@ -84,7 +85,8 @@ export class TxnCall extends StepsCall<TxnResult> {
     const base = writer.proposedRevision;
     const plan = yield* planTxn(parts, this.#request, base);
     if (typeof plan === 'string') return plan;
-    const refusal = checkPlan(parts, plan, base, true) ?? (yield* this.#readEarly(plan, base));
+    const refusal =
+      checkPlan(parts, plan, base, true) ?? this.#leaseRefusal(plan) ?? (yield* this.#readEarly(plan, base));
     if (refusal !== undefined) return refusal;
     const extent = yield* this.#measure(plan, base);
     if (!writer.fits(extent.bytes, extent.keys)) return 'RequestTooLarge';
@@ -100,6 +102,12 @@ export class TxnCall extends StepsCall<TxnResult> {
     if (state.alarms.corrupt) return 'Corrupt';
     if (!hasPut(this.#request)) return undefined;
     return state.alarms.noSpace || !quota.admits(costOf(this.#request)) ? 'NoSpace' : undefined;
+  }
+
+  #leaseRefusal(plan: TxnPlan): StoreErrorCode | undefined {
+    const room = new LeaseRoom(this.parts);
+    for (const { op } of plan.ops) if (op.kind === 'put' && !room.take(op.request)) return 'LeaseFull';
+    return undefined;
   }
 
   #finish(plan: TxnPlan, base: number): void {
