@@ -82,7 +82,7 @@ export class RevokeCall extends StepsCall<RevisionResult> implements RevisionRes
 
   protected *evaluate(): Steps<Evaluated> {
     const { parts } = this;
-    const { state, index, writer } = parts;
+    const { state } = parts;
     if (state.pending.alarms || state.pending.lease(this.#id)) return 'wait';
     if (state.alarms.corrupt) return 'Corrupt';
     const lease = state.leases.get(this.#id);
