@@ -37,9 +37,10 @@ export interface Judged {
 const JUDGED_AT_ONCE = 256;
 
 /**
- * Judges each entry of `chunk`: dead is a put or a grant that is superseded or revoked, a compaction below a newer one, a
- * raised alarm that is lifted; and, only for a sweep, a removal older than its start. What is dead stays dead, so the
- * verdicts hold although the state goes on meanwhile; it counts as judged by the state at the end.
+ * Judges each entry of `chunk`: dead is a put below the compaction, or a grant, that is superseded or revoked, a
+ * compaction below a newer one, a raised alarm that is lifted; and, only for a sweep, a removal older than its start. What
+ * is dead stays dead, so the verdicts hold although the state goes on meanwhile; it counts as judged by the state at the
+ * end.
  */
 export async function judge(
   chunk: Chunk,
@@ -79,7 +80,8 @@ function isNeeded(chunk: Chunk, columns: EntryColumns, i: number, liveness: Live
   const offset = columns.bodyOffsets[i]!;
   if (kind === EntryKind.put) {
     const revision = columns.revisions[i]!;
-    if (revision > liveness.compacted) return true;
+    // Also what the compacted revision itself supersedes is kept: its changes can still be watched.
+    if (revision >= liveness.compacted) return true;
     return liveness.putIsLive(keyView(chunk.bytes, offset), revision, columns.subs[i]!);
   }
   const body = chunk.bytes.subarray(offset, offset + columns.bodyLengths[i]!);

@@ -45,6 +45,35 @@ describe('compaction (B.6)', () => {
     expect(index.revision(index.historyAt(index.historySeek(3)))).toBe(3);
   });
 
+  it('promise 5: both changes of one key at the compacted revision can be read, also after cleaning', async () => {
+    const world = await StoreWorld.open({ limits: { historyBytesInMemoryMax: 0 } });
+    await world.put(put('a', 'first'));
+    const { revision } = await world.txn(
+      txn([], [op.put('a', 'second'.repeat(1000)), op.deleteRange('a', '\0')]),
+    );
+    await world.put(put('z'));
+    await world.compact(revision, true);
+    await world.store.defragment();
+    for (let i = 0; i < 20; i++) world.store.index.evacuateStep(100_000, world.store.revision);
+    const seen = (): boolean[] => {
+      const { index } = world.store;
+      const tombstones: boolean[] = [];
+      for (let at = index.historySeek(revision); index.revision(index.historyAt(at)) === revision; at++)
+        tombstones.push(index.isTombstone(index.historyAt(at)));
+      return tombstones;
+    };
+    expect(seen()).toEqual([false, true]);
+    const body = await world.store.history.body(revision, 0);
+    expect(Buffer.from(body as Uint8Array).includes('second')).toBe(true);
+    expect(await world.store.history.body(2, 0)).toBe('compacted');
+    await world.store.close();
+    await world.reopen();
+    expect(seen()).toEqual([false, true]);
+    await world.compact(revision + 1, true);
+    await world.store.defragment();
+    expect(await world.store.history.body(revision, 0)).toBe('compacted');
+  });
+
   it('a pinned walk holds trimming back, and sees its revision to the end', async () => {
     const world = await StoreWorld.open();
     await fill(world, 'k', 10_000);
