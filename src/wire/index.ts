@@ -11,6 +11,7 @@ export * from './errors.ts';
 export * from './header.ts';
 export * from './key-value.ts';
 export * from './lease.ts';
+export type { FieldKind, FieldShape, MessageShape } from './message-shape.ts';
 export * from './messages.ts';
 export * from './protos.ts';
 export { decodePutRequest, encodePutRequest, encodePutResponse } from './put.ts';

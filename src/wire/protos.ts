@@ -14,6 +14,13 @@ import {
 } from './message-plan.ts';
 import { WireError } from './errors.ts';
 import { knownFields } from './known-fields.ts';
+import {
+  shapeOf,
+  type Descriptors,
+  type EnumDescriptor,
+  type MessageDescriptor,
+  type MessageShape,
+} from './message-shape.ts';
 
 /**
  * The messages and services of `proto/`, read once when the first of them is asked for, through proto-loader: for all that
@@ -123,6 +130,25 @@ function deserialize(definition: LoaderMessage, bytes: Buffer): object {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new WireError('malformed', 0, detail, { cause });
   }
+}
+
+const descriptors: Descriptors = {
+  message: (name) => messageDefinition(name).type as MessageDescriptor,
+  enumeration(name) {
+    const definition = definitions()[name];
+    if (definition?.['format'] !== 'Protocol Buffer 3 EnumDescriptorProto') {
+      throw new Error(`Cannot find enumeration ${name} in proto/`);
+    }
+    return definition.type as EnumDescriptor;
+  },
+  hasDefault: (message, field) => Object.hasOwn(factsOf(message).empty, field),
+};
+
+const shapes = new Map<string, MessageShape>();
+
+/** What a message is made of, by its full name. Throws Error on a name that is not in `proto/`: a bug, never input. */
+export function messageShape(messageName: string): MessageShape {
+  return shapeOf(messageName, descriptors, shapes);
 }
 
 /** A service's methods by name, of `etcdserverpb.KV` and its like. Throws Error on a name that is not in `proto/`. */
