@@ -144,9 +144,20 @@ function moveLeader({ headers }: ServerContext): Method {
 /** The version that etcd's members agree on is told without its patch. */
 const CLUSTER_VERSION = ETCD_VERSION.split('.').slice(0, 2).join('.');
 
-const VERSION_PATTERN = /^\d+\.\d+(\.\d+)?$/;
+/** What etcd takes for a version: `MAJOR.MINOR`, or three numbers with what semver allows behind them. */
+const VERSION_PATTERN = /^(\d+)\.(\d+)(?:\.(\d+)(?:-(IDS)?)?(?:\+(IDS)?)?)?$/;
+const VERSION = new RegExp(VERSION_PATTERN.source.replaceAll('IDS', '[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*'));
+const INT64_MAX = 2n ** 63n - 1n;
 
-/** There is no older format to go back to, so no target version is a valid one. */
+function isVersion(text: string): boolean {
+  const numbers = VERSION.exec(text)?.slice(1, 4);
+  return numbers?.every((each) => BigInt((each as string | undefined) ?? 0) <= INT64_MAX) ?? false;
+}
+
+/**
+ * There is no older format to go back to, so no target version is a valid one: also not the one that etcd can go back to,
+ * which is the minor version before its own.
+ */
 function downgrade({ headers }: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.DowngradeRequest', response: 'etcdserverpb.DowngradeResponse' },
@@ -154,7 +165,7 @@ function downgrade({ headers }: ServerContext): Method {
       switch (request.action) {
         case DowngradeAction.validate:
         case DowngradeAction.enable:
-          if (VERSION_PATTERN.test(request.version)) reply(statusOfCode('InvalidDowngradeTargetVersion'));
+          if (isVersion(request.version)) reply(statusOfCode('InvalidDowngradeTargetVersion'));
           else reply(statusOfCode('WrongDowngradeVersionFormat'));
           return;
         case DowngradeAction.cancel:

@@ -49,4 +49,8 @@ export const MEANT_DIFFERENCES = {
     reason:
       'etcd sorts each chunk and goes on after its last key, so that keys come twice or never; Engram sorts the whole',
   },
+  downgrade: {
+    name: 'Downgrade to the minor version before, validated or enabled',
+    reason: 'etcd can then be replaced by that version on its data; Engram has no older format, so it refuses',
+  },
 } satisfies Record<string, MeantDifference>;

@@ -94,6 +94,10 @@ async function shapes(probe: Probe): Promise<void> {
     ['Maintenance.Downgrade', { action: 0, version: 'x' }], ['Maintenance.Downgrade', { action: 0, version: '' }],
     ['Maintenance.Downgrade', { action: 1, version: '3.9.0' }], ['Maintenance.Downgrade', { action: 0, version: '3.3.0' }],
     ['Maintenance.Downgrade', { action: 2 }], ['Maintenance.Downgrade', { action: 0, version: '99.0' }],
+    ...[
+      '3', '3.9', '3.9.', '3.9.1.2', '3.9.x', 'v3.9.0', ' 3.9', '-3.9', '3.09', '3.9.0-', '3.9.0+', '3.9-rc', '3.9.0-rc.1',
+      '3.9.0-rc..1', '3.9.0+m', '3.9.0-a-b.c+d.e', '3.9.0+m-n', '3.9.0-ä', '3.9223372036854775808', '3.9.9223372036854775807',
+    ].flatMap((version) => [0, 1].map((action) => ['Maintenance.Downgrade', { action, version }] as const)),
   ] as const) {
     const { error, message: answer } = await probe.call(name, message);
     // 3.6 tells its own version.
