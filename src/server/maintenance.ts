@@ -151,7 +151,7 @@ const INT64_MAX = 2n ** 63n - 1n;
 
 function isVersion(text: string): boolean {
   const numbers = VERSION.exec(text)?.slice(1, 4);
-  return numbers?.every((each) => BigInt((each as string | undefined) ?? 0) <= INT64_MAX) ?? false;
+  return numbers?.every((each) => BigInt(each ?? 0) <= INT64_MAX) ?? false;
 }
 
 /**
