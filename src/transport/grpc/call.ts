@@ -1,0 +1,186 @@
+import { ErrorCode, type Http2Stream, type StreamReceiver } from '../http2/index.ts';
+import type { Call } from '../service.ts';
+import { GrpcCode, type GrpcStatus } from '../status.ts';
+import type { Deadline, Deadlines, Timed } from './deadlines.ts';
+import { onlyTrailers, trailersOf } from './header-blocks.ts';
+import { MessageReader, type MessageSink } from './message-reader.ts';
+import type { GrpcRequest } from './request.ts';
+import type { Route } from './router.ts';
+
+/** What all calls of a server share. */
+export interface CallContext {
+  readonly receiveBytesMax: number;
+  readonly deadlines: Deadlines;
+  /** A handler threw, which is a bug. Its call has been answered with Internal. */
+  readonly onFault: (error: unknown, path: string) => void;
+}
+
+/** A longer response cannot be told to a client of gRPC for Go (its lengths are int32). */
+export const sendBytesMax = 0x7fffffff;
+
+export const internalError: GrpcStatus = { code: GrpcCode.internal, message: 'internal error' };
+export const deadlineExceeded: GrpcStatus = {
+  code: GrpcCode.deadlineExceeded,
+  message: 'context deadline exceeded',
+};
+export const unexpectedEnd: GrpcStatus = { code: GrpcCode.internal, message: 'unexpected EOF' };
+
+/**
+ * What is common to all kinds of calls: how they begin, how they end, and what a handler may ask. One object for a call;
+ * what few calls need is made when they need it.
+ */
+export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Timed {
+  readonly peer: string;
+  ended = false;
+  protected readonly stream: Http2Stream;
+  protected readonly request: GrpcRequest;
+  protected readonly route: Route;
+  protected readonly context: CallContext;
+  /** Made when a request does not come as one message in one frame. */
+  protected reader: MessageReader | undefined;
+  protected hasSentHead = false;
+  /** The stream holds more than the client takes. */
+  protected isFull = false;
+  #wasCancelled = false;
+  #cancelListener: (() => void) | undefined;
+  #cancelListeners: (() => void)[] | undefined;
+  #deadline: Deadline | undefined;
+
+  constructor(stream: Http2Stream, request: GrpcRequest, route: Route, context: CallContext) {
+    this.stream = stream;
+    this.request = request;
+    this.route = route;
+    this.context = context;
+    this.peer = stream.peer;
+    if (request.timeoutMs !== Infinity) {
+      const { deadlines } = context;
+      this.#deadline = deadlines.add(deadlines.nowMs() + request.timeoutMs, this);
+    }
+  }
+
+  get path(): string {
+    return this.route.path;
+  }
+
+  get deadlineMs(): number {
+    if (this.#deadline === undefined) return Infinity;
+    return Date.now() + this.#deadline.atMs - this.context.deadlines.nowMs();
+  }
+
+  metadata(name: string): string | undefined {
+    return this.request.metadata(name);
+  }
+
+  onCancel(run: () => void): void {
+    if (this.#wasCancelled) queueMicrotask(() => this.guard(run));
+    else if (this.#cancelListener === undefined) this.#cancelListener = run;
+    else (this.#cancelListeners ??= []).push(run);
+  }
+
+  // What the connection calls.
+
+  data(chunk: Buffer, start: number, end: number, isLast: boolean): void {
+    (this.reader ??= new MessageReader(this)).data(chunk, start, end, isLast);
+  }
+
+  /** Requests of gRPC have none; those that come end the request as any end does. */
+  trailers(): void {
+    this.endOfRequest();
+  }
+
+  cancelled(): void {
+    if (this.ended) return;
+    this.finish();
+    this.#tellListeners();
+  }
+
+  drained(): void {
+    this.isFull = false;
+  }
+
+  /** The request ended, with headers or trailers and not with data. */
+  endOfRequest(): void {
+    (this.reader ??= new MessageReader(this)).end();
+  }
+
+  // What the reader asks and calls.
+
+  get isGzip(): boolean {
+    return this.request.isGzip;
+  }
+
+  get receiveBytesMax(): number {
+    return this.context.receiveBytesMax;
+  }
+
+  abstract message(request: Buffer): void;
+  abstract finished(isCut: boolean): void;
+
+  broken(status: GrpcStatus): void {
+    this.abort(status);
+  }
+
+  consumed(bytes: number): void {
+    this.stream.consumed(bytes);
+  }
+
+  /** The deadline is reached. */
+  expire(): void {
+    this.#deadline = undefined;
+    // Nobody is told the end of a call by a client that does not even take its messages.
+    if (this.isFull && !this.ended) {
+      this.stream.reset(ErrorCode.cancel);
+      this.cancelled();
+    } else this.abort(deadlineExceeded);
+  }
+
+  // What the kinds of calls share.
+
+  /** Ends the call before its handler has ended it. */
+  protected abort(status: GrpcStatus): void {
+    if (this.ended) return;
+    this.finish();
+    this.sendStatus(status);
+    this.#tellListeners();
+  }
+
+  /** Marks the call as ended. */
+  protected finish(): void {
+    this.ended = true;
+    this.reader?.close();
+    if (this.#deadline !== undefined) {
+      this.context.deadlines.remove(this.#deadline);
+      this.#deadline = undefined;
+    }
+  }
+
+  protected sendStatus(status: GrpcStatus | undefined): void {
+    if (this.hasSentHead) this.stream.trailers(trailersOf(status));
+    else this.stream.headers(onlyTrailers(this.request.contentType, status), true);
+  }
+
+  /** Runs a callback of the handler, which can end the call but nothing else by an error. */
+  protected guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  /** The handler threw. */
+  protected fault(error: unknown): void {
+    this.abort(internalError);
+    this.context.onFault(error, this.path);
+  }
+
+  #tellListeners(): void {
+    this.#wasCancelled = true;
+    const first = this.#cancelListener;
+    if (first === undefined) return;
+    const others = this.#cancelListeners;
+    this.#cancelListener = this.#cancelListeners = undefined;
+    this.guard(first);
+    for (const run of others ?? []) this.guard(run);
+  }
+}

@@ -1,0 +1,92 @@
+import { gunzip as zlibGunzip, gunzipSync, gzip as zlibGzip, gzipSync, type ZlibOptions } from 'node:zlib';
+import { GrpcCode, type GrpcStatus } from '../status.ts';
+
+/** Compressed messages up to this length are inflated at once, which takes at most a millisecond. */
+export const inflatedNowBytesMax = 1024;
+/** Messages up to this length are deflated at once. */
+export const deflatedNowBytesMax = 16 * 1024;
+/** Longer messages are sent as they are, as every message may be. */
+export const deflatedBytesMax = 64 * 1024 * 1024;
+
+/** With `info` zlib tells how much of its input it has used. */
+interface Inflated {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+function options(bytesMax: number): ZlibOptions {
+  return { maxOutputLength: Math.max(bytesMax, 1), info: true };
+}
+
+/** The message, of at most `bytesMax`, or the status that the call ends with. */
+export function gunzipNow(bytes: Buffer, bytesMax: number): Buffer | GrpcStatus {
+  try {
+    return checked(gunzipSync(bytes, options(bytesMax)) as unknown as Inflated, bytes, bytesMax);
+  } catch (error) {
+    return statusOf(error, bytes, bytesMax);
+  }
+}
+
+/** The same off the event loop. */
+export function gunzip(bytes: Buffer, bytesMax: number, done: (result: Buffer | GrpcStatus) => void): void {
+  zlibGunzip(bytes, options(bytesMax), (error, result) => {
+    done(
+      error === null
+        ? checked(result as unknown as Inflated, bytes, bytesMax)
+        : statusOf(error, bytes, bytesMax),
+    );
+  });
+}
+
+/** Deflates a message of parts. */
+export function gzipNow(message: readonly Uint8Array[]): Buffer {
+  return gzipSync(Buffer.concat(message));
+}
+
+/** The same off the event loop. `done` gets undefined when zlib has no memory. */
+export function gzip(message: readonly Uint8Array[], done: (result: Buffer | undefined) => void): void {
+  zlibGzip(Buffer.concat(message), (error, result) => done(error === null ? result : undefined));
+}
+
+function checked({ buffer, engine }: Inflated, bytes: Buffer, bytesMax: number): Buffer | GrpcStatus {
+  if (engine.bytesWritten < bytes.length) return internal(`${unreadable}: unexpected EOF`);
+  return buffer.length > bytesMax ? tooLarge(bytesMax) : buffer;
+}
+
+const unreadable = 'grpc: failed to read decompressed data';
+
+/** The texts of gRPC for Go and its gzip (rpc_util.go, compress/gzip), as far as zlib tells such things apart. */
+function statusOf(error: unknown, bytes: Buffer, bytesMax: number): GrpcStatus {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_BUFFER_TOO_LARGE') return tooLarge(bytesMax);
+  // Go reads the ten bytes of the head first.
+  if (bytes.length < 10) {
+    const end = bytes.length === 0 ? 'EOF' : 'unexpected EOF';
+    return internal(`grpc: failed to decompress the message: ${end}`);
+  }
+  if (bytes.readUInt16BE(0) !== 0x1f8b || bytes[2] !== 8) {
+    return internal('grpc: failed to decompress the message: gzip: invalid header');
+  }
+  switch (message) {
+    case 'unexpected end of file':
+      return internal(`${unreadable}: unexpected EOF`);
+    case 'incorrect data check':
+    case 'incorrect length check':
+      return internal(`${unreadable}: gzip: invalid checksum`);
+    case 'incorrect header check':
+      return internal(`${unreadable}: gzip: invalid header`);
+    default:
+      return internal(`${unreadable}: flate: corrupt input`);
+  }
+}
+
+function tooLarge(bytesMax: number): GrpcStatus {
+  return {
+    code: GrpcCode.resourceExhausted,
+    message: `grpc: received message after decompression larger than max ${bytesMax}`,
+  };
+}
+
+function internal(message: string): GrpcStatus {
+  return { code: GrpcCode.internal, message };
+}
