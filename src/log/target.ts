@@ -34,10 +34,7 @@ export interface Commit {
 
 export interface CommittedChunk {
   readonly sequence: number;
-  readonly segment: number;
-  readonly offset: number;
-  readonly length: number;
-  /** The chunk itself; stays valid also when the arena drops the segment. */
+  /** The chunk itself, apart from the arena: whoever needs it no more lets it go. */
   readonly bytes: Buffer;
 }
 

@@ -23,7 +23,7 @@ import type { Commit, CommitListener, CommittedChunk, Waiter } from './target.ts
 export interface LogWriterOptions {
   readonly engine: Engine;
   readonly keys: LogKeys;
-  /** The chunks are built in it. Others may reserve in it too, at the price of a chunk that ends early. */
+  /** The entries are written into it. Others may reserve in it too, at the price of a chunk that ends early. */
   readonly arena: Arena;
   /** The map that the replay has filled; the writer goes on with it. */
   readonly map: LogMap;
@@ -386,7 +386,7 @@ export class LogWriter {
     for (const draft of group.drafts) {
       const sequence = before.sequence + chunks.length + 1;
       const bytes = finishDraft(draft, this.epoch, sequence);
-      chunks.push({ sequence, segment: draft.segment, offset: draft.offset, length: draft.length, bytes });
+      chunks.push({ sequence, bytes });
       writes.push({ key: this.#options.keys.slot(sequence), value: bytes });
       revision = Math.max(revision, draft.revision);
     }
@@ -456,7 +456,8 @@ export class LogWriter {
     let { sequence, revision } = before;
     for (const { length, entries, removals, revision: last } of drafts) {
       revision = Math.max(revision, last);
-      this.#options.map.append({ last: ++sequence, bytes: length, entries, removals }, revision);
+      const bytes = CHUNK_HEADER_LENGTH + length;
+      this.#options.map.append({ last: ++sequence, bytes, entries, removals }, revision);
     }
   }
 
