@@ -1,0 +1,178 @@
+import { assert } from '../../base/index.ts';
+import { encodeHeaders } from '../hpack/index.ts';
+import { ErrorCode, type Http2Stream, type StreamReceiver } from '../http2/index.ts';
+import type { HttpExchange, HttpHandler, HttpHeaders } from './exchange.ts';
+import { RequestBody } from './request-body.ts';
+
+const noPrefix = Buffer.alloc(0);
+
+/** Headers of HTTP/1.1's connections, which HTTP/2 forbids: RFC 9113, 8.2.2. */
+const connectionHeaders = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Gives requests on streams of HTTP/2 to a handler. `onFault` hears what it throws. */
+export function serveHttpStream(
+  stream: Http2Stream,
+  isSecure: boolean,
+  handler: HttpHandler,
+  onFault: (error: unknown, path: string) => void,
+): void {
+  const exchange = new Http2Exchange(stream, isSecure);
+  stream.receiver = exchange;
+  try {
+    // CONNECT asks for a tunnel and has no path.
+    if (stream.head.path === '') exchange.respond(501, plainText, 'Not Implemented\n');
+    else handler(exchange);
+  } catch (error) {
+    exchange.fail();
+    onFault(error, stream.head.path);
+  }
+}
+
+const plainText: HttpHeaders = { 'content-type': 'text/plain; charset=utf-8' };
+
+/** A request and its answer on a stream of HTTP/2. */
+class Http2Exchange implements HttpExchange, StreamReceiver {
+  readonly path: string;
+  readonly query: string;
+  readonly secure: boolean;
+  readonly #stream: Http2Stream;
+  readonly #body: RequestBody;
+  readonly #drainListeners: (() => void)[] = [];
+  readonly #cancelListeners: (() => void)[] = [];
+  #hasHead = false;
+  #ended = false;
+
+  constructor(stream: Http2Stream, isSecure: boolean) {
+    const { path } = stream.head;
+    const mark = path.indexOf('?');
+    this.path = mark < 0 ? path : path.slice(0, mark);
+    this.query = mark < 0 ? '' : path.slice(mark + 1);
+    this.secure = isSecure;
+    this.#stream = stream;
+    this.#body = new RequestBody((bytes) => stream.consumed(bytes));
+    if (stream.endedByPeer) this.#body.complete();
+  }
+
+  get method(): string {
+    return this.#stream.head.method;
+  }
+
+  get host(): string {
+    return this.#stream.head.authority;
+  }
+
+  get peer(): string {
+    return this.#stream.peer;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  header(name: string): string | undefined {
+    return this.#stream.head.header(name);
+  }
+
+  body(bytesMax: number): Promise<Buffer> {
+    return this.#body.read(bytesMax, this.#stream.head.contentLength);
+  }
+
+  respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void {
+    if (this.#ended) return;
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const hasBody = status !== 204 && status !== 304;
+    const length = hasBody ? String(bytes.length) : undefined;
+    const block = this.#head(status, headers, length);
+    this.#ended = true;
+    if (this.method === 'HEAD' || !hasBody || bytes.length === 0) this.#stream.headers(block, true);
+    else this.#stream.respond(block, noPrefix, bytes, undefined);
+  }
+
+  start(status: number, headers: HttpHeaders): void {
+    if (this.#ended) return;
+    this.#stream.headers(this.#head(status, headers, undefined), false);
+  }
+
+  write(bytes: Uint8Array | string): boolean {
+    if (this.#ended) return false;
+    assert(this.#hasHead, 'a body has a head');
+    if (this.method === 'HEAD' || bytes.length === 0) return true;
+    return this.#stream.write(noPrefix, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+  }
+
+  onDrain(run: () => void): void {
+    this.#drainListeners.push(run);
+  }
+
+  finish(): void {
+    if (this.#ended) return;
+    assert(this.#hasHead, 'a body has a head');
+    this.#ended = true;
+    this.#stream.end();
+  }
+
+  onCancel(run: () => void): void {
+    this.#cancelListeners.push(run);
+  }
+
+  /** The handler threw. */
+  fail(): void {
+    if (this.#ended) return;
+    if (this.#hasHead) {
+      this.#ended = true;
+      this.#stream.reset(ErrorCode.internalError);
+    } else this.respond(500, plainText, 'Internal Server Error\n');
+    this.#cancel();
+  }
+
+  data(chunk: Buffer, start: number, end: number, isLast: boolean): void {
+    this.#body.data(chunk, start, end);
+    if (isLast) this.#body.complete();
+  }
+
+  trailers(): void {
+    this.#body.complete();
+  }
+
+  cancelled(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancel();
+  }
+
+  drained(): void {
+    for (const run of this.#drainListeners) {
+      if (!this.#ended) run();
+    }
+  }
+
+  #cancel(): void {
+    this.#body.cancel();
+    for (const run of this.#cancelListeners.splice(0)) run();
+  }
+
+  #head(status: number, headers: HttpHeaders, contentLength: string | undefined): Buffer {
+    assert(!this.#hasHead, 'an exchange is answered once');
+    this.#hasHead = true;
+    const fields: [string, string][] = [
+      [':status', String(status)],
+      // Who has a clock says so: RFC 9110, 6.6.1.
+      ['date', new Date().toUTCString()],
+    ];
+    for (const [name, value] of Object.entries(headers)) {
+      if (connectionHeaders.has(name) || name === 'content-length') continue;
+      for (const each of typeof value === 'string' ? [value] : value) {
+        assert(!/[\0\r\n]/.test(each), `the header ${name} is one line`);
+        fields.push([name, each]);
+      }
+    }
+    if (contentLength !== undefined) fields.push(['content-length', contentLength]);
+    return encodeHeaders(fields);
+  }
+}

@@ -1,0 +1,86 @@
+import { HttpBodyError } from './exchange.ts';
+
+const bufferBytesMin = 1024;
+
+/**
+ * Collects the body of a request. Before somebody asks for it, no more is taken than the client may send unasked; what
+ * comes after it was found too long is thrown away.
+ */
+export class RequestBody {
+  readonly #consumed: (bytes: number) => void;
+  #buffer: Buffer = Buffer.alloc(0);
+  #bytes = 0;
+  #owedBytes = 0;
+  #bytesMax = -1;
+  #isComplete = false;
+  #error: HttpBodyError | undefined;
+  #settle: ((result: Buffer | HttpBodyError) => void) | undefined;
+
+  /** `consumed` hears how many bytes more may come. */
+  constructor(consumed: (bytes: number) => void) {
+    this.#consumed = consumed;
+  }
+
+  /** Takes a copy: parts may be tiny views of large chunks. */
+  data(chunk: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (this.#error !== undefined) {
+      this.#consumed(length);
+      return;
+    }
+    const total = this.#bytes + length;
+    if (total > this.#buffer.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(total, 2 * this.#bytes, bufferBytesMin));
+      this.#buffer.copy(grown, 0, 0, this.#bytes);
+      this.#buffer = grown;
+    }
+    chunk.copy(this.#buffer, this.#bytes, start, end);
+    this.#bytes = total;
+    this.#owedBytes += length;
+    this.#goOn();
+  }
+
+  complete(): void {
+    this.#isComplete = true;
+    this.#goOn();
+  }
+
+  /** The client has gone. */
+  cancel(): void {
+    if (!this.#isComplete) this.#fail(new HttpBodyError('cancelled', 'the client went away'));
+  }
+
+  /** `announcedBytes` is the content-length, or -1. */
+  read(bytesMax: number, announcedBytes: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#settle = (result) => {
+        if (result instanceof HttpBodyError) reject(result);
+        else resolve(result);
+      };
+      this.#bytesMax = bytesMax;
+      if (announcedBytes > bytesMax) this.#fail(tooLarge(bytesMax));
+      this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    if (this.#settle === undefined) return;
+    const owed = this.#owedBytes;
+    this.#owedBytes = 0;
+    if (owed > 0) this.#consumed(owed);
+    if (this.#bytes > this.#bytesMax) this.#fail(tooLarge(this.#bytesMax));
+    if (this.#error !== undefined) this.#settle(this.#error);
+    else if (this.#isComplete) this.#settle(this.#buffer.subarray(0, this.#bytes));
+  }
+
+  #fail(error: HttpBodyError): void {
+    this.#error ??= error;
+    this.#buffer = Buffer.alloc(0);
+    this.#bytes = 0;
+    this.#settle?.(this.#error);
+  }
+}
+
+function tooLarge(bytesMax: number): HttpBodyError {
+  return new HttpBodyError('tooLarge', `the body is longer than ${bytesMax} bytes`);
+}
