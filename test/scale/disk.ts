@@ -4,7 +4,7 @@ import { eventually, inParallel, print } from '../support/suite.ts';
 import { Client, headerRevision } from '../support/engram.ts';
 import { expectKeys } from './memory.ts';
 import { load } from './load.ts';
-import { ScaleServer } from './server.ts';
+import { MeasuredServer } from '../support/measured-server.ts';
 
 const MIB = 2 ** 20;
 const SPARE_BYTES = 64 * MIB;
@@ -31,7 +31,7 @@ export async function checkDisk(suite: Suite, { overwritten, deleted }: DiskSize
 
 /** With a compaction after every round, as automatic compaction would make them. */
 async function overwrite(keys: number): Promise<void> {
-  const server = await ScaleServer.engram();
+  const server = await MeasuredServer.engram();
   const most = 3 * keys * VALUE_BYTES + SPARE_BYTES;
   try {
     await server.start();
@@ -61,7 +61,7 @@ async function overwrite(keys: number): Promise<void> {
 
 /** All keys put, all deleted, compacted: nothing of them is left in memory nor on disk, also after a restart. */
 async function sweep(keys: number): Promise<void> {
-  const server = await ScaleServer.engram();
+  const server = await MeasuredServer.engram();
   try {
     await server.start();
     const callers = { target: server.target, count: keys, callers: 256, connections: 16, valueBytes: 64 };
@@ -96,6 +96,6 @@ async function sweep(keys: number): Promise<void> {
 
 const mib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`;
 
-function memory(server: ScaleServer): string {
+function memory(server: MeasuredServer): string {
   return `resident ${server.residentMiB().resident} MiB`;
 }

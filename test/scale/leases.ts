@@ -4,7 +4,7 @@ import type { Suite } from '../support/suite.ts';
 import { eventually, print } from '../support/suite.ts';
 import { load } from './load.ts';
 import { within } from './memory.ts';
-import { ScaleServer } from './server.ts';
+import { MeasuredServer } from '../support/measured-server.ts';
 
 const KEEP_ALIVE = '/etcdserverpb.Lease/LeaseKeepAlive';
 /** As in etcd, 500 leases end in each half second. */
@@ -36,7 +36,7 @@ export async function checkLeases(suite: Suite, { leases }: LeaseSizes): Promise
 
 /** CPU time of the server for one keep-alive, in microseconds, once so many leases exist. */
 async function keptAlive(leases: number): Promise<number> {
-  const server = await ScaleServer.engram();
+  const server = await MeasuredServer.engram();
   try {
     await server.start();
     await grant(server, leases, TTL_LONG);
@@ -52,7 +52,7 @@ async function keptAlive(leases: number): Promise<number> {
 }
 
 /** One stream, a hundred requests under way. Each must be answered with the lease's full time. */
-async function sendKeepAlives(server: ScaleServer, leases: number, calls: number): Promise<void> {
+async function sendKeepAlives(server: MeasuredServer, leases: number, calls: number): Promise<void> {
   const connection = new Connection(server.target);
   connection.open(1, KEEP_ALIVE);
   const stream = connection.stream(1);
@@ -72,7 +72,7 @@ async function sendKeepAlives(server: ScaleServer, leases: number, calls: number
 }
 
 async function expire(leases: number): Promise<void> {
-  const server = await ScaleServer.engram();
+  const server = await MeasuredServer.engram();
   try {
     await server.start();
     const startMs = performance.now();
@@ -96,12 +96,12 @@ async function expire(leases: number): Promise<void> {
   }
 }
 
-async function grant(server: ScaleServer, leases: number, ttl: number): Promise<void> {
+async function grant(server: MeasuredServer, leases: number, ttl: number): Promise<void> {
   const connections = { callers: 256, connections: 16, valueBytes: 0 };
   await load({ target: server.target, kind: 'grant', count: leases, ttl, ...connections });
 }
 
-async function remaining(server: ScaleServer): Promise<number> {
+async function remaining(server: MeasuredServer): Promise<number> {
   const { leases } = await server.call('Lease/LeaseLeases', {});
   return (leases as Message[]).length;
 }

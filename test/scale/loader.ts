@@ -2,19 +2,19 @@
  * A load in a process of its own, so that its work is not the server's nor the suite's: `loader.ts JSON`, see LoadOptions.
  * Prints a LoadResult.
  */
-import { RawConnection } from './raw-connection.ts';
+import { RawClient } from '../support/raw/raw-client.ts';
 import type { LoadOptions, LoadResult } from './load.ts';
 import { requestOf } from './requests.ts';
 
 const options = JSON.parse(process.argv[2]!) as LoadOptions;
 const { count, callers } = options;
 const connections = await Promise.all(
-  Array.from({ length: Math.min(callers, options.connections) }, () => RawConnection.to(options.target)),
+  Array.from({ length: Math.min(callers, options.connections) }, () => RawClient.to(options)),
 );
 const startMs = performance.now();
 const failed = await new Promise<number>((resolve) => {
   let [next, answered, failures] = [0, 0, 0];
-  const one = (connection: RawConnection): void => {
+  const one = (connection: RawClient): void => {
     if (next >= count) return;
     const { path, request } = requestOf(options, next++);
     connection.call(path, request, (response) => {

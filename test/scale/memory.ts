@@ -1,7 +1,7 @@
 import type { Suite } from '../support/suite.ts';
 import { print } from '../support/suite.ts';
 import { load } from './load.ts';
-import { ScaleServer } from './server.ts';
+import { MeasuredServer } from '../support/measured-server.ts';
 
 const VALUE_BYTES = 256;
 /** Of a million keys; etcd takes 900. */
@@ -30,10 +30,10 @@ export async function checkMemory(suite: Suite, sizes: MemorySizes): Promise<voi
     const many = `${keys.toLocaleString('en')} keys, ${label}`;
     let etcd: Measured | undefined;
     await suite.check(`reference: etcd with ${many}`, async () => {
-      etcd = await measure(await ScaleServer.etcd(), { keys, callers, restMs: sizes.restMs });
+      etcd = await measure(await MeasuredServer.etcd(), { keys, callers, restMs: sizes.restMs });
     });
     await suite.check(`memory and restart with ${many}`, async () => {
-      const engram = await measure(await ScaleServer.engram(), { keys, callers, restMs: sizes.restMs });
+      const engram = await measure(await MeasuredServer.engram(), { keys, callers, restMs: sizes.restMs });
       const most = limitOf(keys);
       within('resident after the load (MiB)', engram.loadedMiB, Math.min(most, etcd?.loadedMiB ?? most));
       within(
@@ -58,7 +58,7 @@ interface Measured {
 }
 
 async function measure(
-  server: ScaleServer,
+  server: MeasuredServer,
   { keys, callers, restMs }: { keys: number; callers: number; restMs: number },
 ): Promise<Measured> {
   try {
@@ -86,7 +86,7 @@ async function measure(
   }
 }
 
-export async function expectKeys(server: ScaleServer, keys: number): Promise<void> {
+export async function expectKeys(server: MeasuredServer, keys: number): Promise<void> {
   const answer = await server.call('KV/Range', {
     key: Buffer.from('/scale/'),
     range_end: Buffer.from('/scale0'),

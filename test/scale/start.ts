@@ -1,7 +1,7 @@
 import type { Suite } from '../support/suite.ts';
 import { print } from '../support/suite.ts';
 import { within } from './memory.ts';
-import { ScaleServer } from './server.ts';
+import { MeasuredServer } from '../support/measured-server.ts';
 
 const START_MS_MAX = 300;
 const ROUNDS = 7;
@@ -11,7 +11,7 @@ export async function checkEmptyStart(suite: Suite): Promise<void> {
   await suite.check('start on an empty directory', async () => {
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const server = await ScaleServer.engram();
+      const server = await MeasuredServer.engram();
       try {
         times.push(await server.start());
       } finally {
