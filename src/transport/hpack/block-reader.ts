@@ -27,10 +27,10 @@ export class BlockReader {
   /** An integer whose prefix are the bits of `prefixMask` in the octet `first`, which has been read. */
   integer(first: number, prefixMask: number): number {
     const prefix = first & prefixMask;
-    return prefix < prefixMask ? prefix : this.#longInteger(prefixMask);
+    return prefix < prefixMask ? prefix : this.longInteger(prefixMask);
   }
 
-  #longInteger(prefixMask: number): number {
+  private longInteger(prefixMask: number): number {
     let value = prefixMask;
     for (let shift = 0; shift < 7 * CONTINUATION_OCTETS_MAX; shift += 7) {
       if (this.at >= this.#end) throw new HpackError('A header block ends inside of an integer');
@@ -49,17 +49,17 @@ export class BlockReader {
     const start = this.at;
     if (length > this.#end - start) throw new HpackError('A header block ends inside of a string');
     this.at = start + length;
-    return first < 0x80 ? this.#plain(start, length) : this.#huffman(start, length);
+    return first < 0x80 ? this.plain(start, length) : this.huffman(start, length);
   }
 
-  #plain(start: number, length: number): string {
+  private plain(start: number, length: number): string {
     const target = length <= scratch.length ? scratch : Buffer.allocUnsafe(length);
     const bytes = this.#bytes;
     for (let at = 0; at < length; at++) target[at] = bytes[start + at]!;
     return target.toString('latin1', 0, length);
   }
 
-  #huffman(start: number, length: number): string {
+  private huffman(start: number, length: number): string {
     const bytesMax = decodedBytesMax(length);
     const target = bytesMax <= scratch.length ? scratch : Buffer.allocUnsafe(bytesMax);
     const decoded = huffmanDecode(this.#bytes, start, start + length, target);

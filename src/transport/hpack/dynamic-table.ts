@@ -49,7 +49,7 @@ export class DynamicTable {
   add(name: string, value: string): void {
     this.changes++;
     const bytes = name.length + value.length + ENTRY_OVERHEAD_BYTES;
-    this.#evictTo(this.#bytesMax - bytes);
+    this.evictTo(this.#bytesMax - bytes);
     if (bytes > this.#bytesMax) return;
     this.#names[this.#next] = name;
     this.#values[this.#next] = value;
@@ -62,10 +62,10 @@ export class DynamicTable {
   resize(bytesMax: number): void {
     this.changes++;
     this.#bytesMax = bytesMax;
-    this.#evictTo(bytesMax);
+    this.evictTo(bytesMax);
   }
 
-  #evictTo(bytesMax: number): void {
+  private evictTo(bytesMax: number): void {
     while (this.#count > 0 && this.#bytes > bytesMax) {
       const slot = (this.#next - this.#count) & this.#mask;
       this.#bytes -= this.#names[slot]!.length + this.#values[slot]!.length + ENTRY_OVERHEAD_BYTES;
