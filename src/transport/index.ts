@@ -2,7 +2,15 @@
 
 export { TransportError, type TransportErrorCode } from './errors.ts';
 export { createGrpcServer, type GrpcServerOptions } from './grpc-server.ts';
-export { Listener } from './listener.ts';
+export {
+  HttpBodyError,
+  type HttpBodyErrorCode,
+  type HttpExchange,
+  type HttpHandler,
+  type HttpHeaders,
+} from './http/exchange.ts';
+export { defaultHttp1Limits, Http1Server, type Http1Limits, type Http1Options } from './http/http1.ts';
+export { Listener, type ListenOptions, type Traffic } from './listener.ts';
 export type {
   BidiHandler,
   BidiStream,
@@ -17,3 +25,7 @@ export type {
   UnaryHandler,
 } from './service.ts';
 export { GrpcCode, type GrpcStatus } from './status.ts';
+export { TlsAcceptor, type TlsLimits } from './tls/acceptor.ts';
+export { unknownCipherSuite } from './tls/ciphers.ts';
+export type { TlsOptions, TlsVersion } from './tls/options.ts';
+export { selfSigned } from './tls/self-signed.ts';

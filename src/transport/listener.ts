@@ -1,11 +1,30 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { silentLogger, type Logger } from '../base/index.ts';
 import { TransportError } from './errors.ts';
+import { RareLog } from './rare-log.ts';
+import type { TlsAcceptor } from './tls/acceptor.ts';
 
-/** Connections waiting to be accepted, at most; the system may have a lower bound. */
+/** Connections waiting to be accepted by the system, at most; it may have a lower bound. */
 const backlogMax = 1024;
 
 /** Connections that wait until somebody serves them, at most; more are closed. */
 const unservedMax = 1024;
+
+/** Open connections, where nobody says otherwise. */
+const defaultConnectionsMax = 65_536;
+
+/** What is served on a port, in etcd's words: gRPC, everything else over HTTP, or both. */
+export type Traffic = 'grpc+http' | 'grpc' | 'http';
+
+export interface ListenOptions {
+  /** Needed for `https://`, and not used for `http://`. */
+  readonly tls?: TlsAcceptor | undefined;
+  /** Default: both. */
+  readonly traffic?: Traffic;
+  /** Open connections at most; what comes then is closed at once. */
+  readonly connectionsMax?: number;
+  readonly logger?: Logger;
+}
 
 /**
  * A TCP port and the connections accepted on it, so that both can be closed at will whatever protocol is spoken on them.
@@ -14,19 +33,30 @@ const unservedMax = 1024;
 export class Listener {
   /** The URL with the real port. */
   readonly url: string;
+  readonly traffic: Traffic;
   readonly #server: Server;
+  readonly #tls: TlsAcceptor | undefined;
+  readonly #connectionsMax: number;
+  readonly #log: RareLog;
   readonly #sockets = new Set<Socket>();
   #accept: ((socket: Socket) => void) | undefined;
 
-  private constructor(url: string, server: Server) {
+  private constructor(url: string, server: Server, options: ListenOptions) {
     this.url = url;
+    this.traffic = options.traffic ?? 'grpc+http';
     this.#server = server;
+    this.#tls = url.startsWith('https:') ? options.tls : undefined;
+    this.#connectionsMax = options.connectionsMax ?? defaultConnectionsMax;
+    this.#log = new RareLog(options.logger ?? silentLogger);
     server.on('connection', (socket) => this.#accepted(socket));
   }
 
-  /** Listens at an `http://host:port` URL; port 0 lets the system choose. Rejects with TransportError. */
-  static async open(url: string): Promise<Listener> {
-    const { host, port, shown } = parseListenUrl(url);
+  /** Listens at an `http(s)://host:port` URL; port 0 lets the system choose. Rejects with TransportError. */
+  static async open(url: string, options: ListenOptions = {}): Promise<Listener> {
+    const { scheme, host, port, shown } = parseListenUrl(url);
+    if (scheme === 'https' && options.tls === undefined) {
+      throw new TransportError('invalidUrl', shown, { detail: 'https:// needs a certificate and a key' });
+    }
     const server = createServer({ noDelay: true, keepAlive: true });
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error): void => reject(listenError(shown, cause));
@@ -37,17 +67,21 @@ export class Listener {
       });
     });
     const shownHost = host.includes(':') ? `[${host}]` : host;
-    return new Listener(`http://${shownHost}:${(server.address() as AddressInfo).port}`, server);
+    const realUrl = `${scheme}://${shownHost}:${(server.address() as AddressInfo).port}`;
+    return new Listener(realUrl, server, options);
   }
 
   get connections(): number {
     return this.#sockets.size;
   }
 
-  /** Hands every connection to `accept`, first those that wait. */
+  /**
+   * Hands every connection to `accept`, first those that wait: a socket of which nothing has been read or, on an https
+   * port, a TLSSocket whose handshake is done.
+   */
   serve(accept: (socket: Socket) => void): void {
     this.#accept = accept;
-    for (const socket of this.#sockets) accept(socket);
+    for (const socket of this.#sockets) this.#handOn(socket, accept);
   }
 
   /** Accepts no more connections; those that are open go on. */
@@ -62,33 +96,60 @@ export class Listener {
   }
 
   #accepted(socket: Socket): void {
-    if (this.#accept === undefined && this.#sockets.size >= unservedMax) {
+    const connectionsMax = this.#accept === undefined ? unservedMax : this.#connectionsMax;
+    if (this.#sockets.size >= connectionsMax) {
+      this.#log.warn('closed a connection: too many are open', {
+        peer: socket.remoteAddress,
+        connectionsMax,
+      });
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    if (this.#accept === undefined) socket.once('error', () => socket.destroy());
-    else this.#accept(socket);
+    // Node closes a socket that fails; without a listener the failure would end the process.
+    socket.on('error', ignore);
+    if (this.#accept !== undefined) this.#handOn(socket, this.#accept);
+  }
+
+  #handOn(socket: Socket, accept: (socket: Socket) => void): void {
+    if (this.#tls === undefined) {
+      accept(socket);
+      return;
+    }
+    this.#tls.accept(socket, (secured) => {
+      secured.on('error', ignore);
+      accept(secured);
+    });
   }
 }
 
-/** Takes an `http://host:port` URL apart; the port is 80 when none is given, as in every such URL. */
-export function parseListenUrl(url: string): { host: string; port: number; shown: string } {
+function ignore(): void {
+  // `close` follows, and whoever has the socket listens to that.
+}
+
+/** Takes an `http(s)://host:port` URL apart; without a port it is the scheme's, as in every such URL. */
+export function parseListenUrl(url: string): {
+  scheme: 'http' | 'https';
+  host: string;
+  port: number;
+  shown: string;
+} {
   let parsed: URL;
   try {
     parsed = new URL(url);
   } catch (cause) {
     throw new TransportError('invalidUrl', url, { detail: 'not a URL', cause });
   }
-  if (parsed.protocol !== 'http:') {
+  if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
     throw new TransportError('invalidUrl', url, {
-      detail: `scheme ${parsed.protocol}// is not served, use http://`,
+      detail: `scheme ${parsed.protocol}// is not served, use http:// or https://`,
     });
   }
+  const scheme = parsed.protocol === 'https:' ? 'https' : 'http';
   const host = parsed.hostname.replace(/^\[|\]$/g, '');
-  const port = parsed.port === '' ? 80 : Number(parsed.port);
-  return { host, port, shown: `${parsed.hostname}:${port}` };
+  const port = parsed.port === '' ? (scheme === 'https' ? 443 : 80) : Number(parsed.port);
+  return { scheme, host, port, shown: `${parsed.hostname}:${port}` };
 }
 
 function listenError(address: string, cause: Error): TransportError {

@@ -1,0 +1,107 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { HttpHandler } from './exchange.ts';
+import { Http1Exchange, type Http1ExchangeLimits } from './http1-exchange.ts';
+
+/** What one connection may do. Reaching a limit has a defined answer, given with each. Times are in milliseconds. */
+export interface Http1Limits extends Http1ExchangeLimits {
+  /** Request line and headers. Above: 431, and closed. */
+  readonly headerBytesMax: number;
+  /** Time to send request line and headers. Above: 408, and closed. */
+  readonly headersMsMax: number;
+  /** Time to send a whole request. Above: 408, and closed. */
+  readonly requestMsMax: number;
+  /** How often the two times above are looked at. */
+  readonly checkMs: number;
+  /** A connection without a request for longer is closed. */
+  readonly idleMsMax: number;
+}
+
+export const defaultHttp1Limits: Http1Limits = {
+  headerBytesMax: 16 * 1024,
+  headersMsMax: 10_000,
+  requestMsMax: 60_000,
+  checkMs: 1_000,
+  // Prometheus keeps idle connections for five minutes. Who closes first should be the client: a request that is under
+  // way when the server closes is lost.
+  idleMsMax: 330_000,
+  stallMsMax: 60_000,
+  discardBytesMax: 256 * 1024,
+};
+
+export interface Http1Options {
+  readonly handler: HttpHandler;
+  /** A handler threw, which is a bug. The exchange has been answered with 500, or broken off. */
+  readonly onFault: (error: unknown, path: string) => void;
+  readonly limits?: Partial<Http1Limits>;
+}
+
+/**
+ * HTTP/1.1 by `node:http`, on connections that others accept. An upgrade to HTTP/2 is not done: the request is served as
+ * it is, which RFC 9110, 7.8 allows.
+ */
+export class Http1Server {
+  readonly #server: Server;
+  readonly #options: Http1Options;
+  readonly #limits: Http1Limits;
+  readonly #exchanges = new Set<Http1Exchange>();
+  #isDraining = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: Http1Options) {
+    this.#options = options;
+    this.#limits = { ...defaultHttp1Limits, ...options.limits };
+    this.#server = createServer({
+      maxHeaderSize: this.#limits.headerBytesMax,
+      headersTimeout: this.#limits.headersMsMax,
+      requestTimeout: this.#limits.requestMsMax,
+      connectionsCheckingInterval: this.#limits.checkMs,
+      keepAliveTimeout: this.#limits.idleMsMax,
+    });
+    this.#server.on('request', (request, response) => this.#serve(request, response, false));
+    this.#server.on('checkContinue', (request, response) => this.#serve(request, response, true));
+    // Node looks for slow requests from the moment that a server listens. This one never does: others do it for it.
+    this.#server.emit('listening');
+  }
+
+  /** Serves a connection of which `first` has been read already. */
+  accept(socket: Socket, first: Buffer | undefined): void {
+    if (first !== undefined) socket.unshift(first);
+    this.#server.emit('connection', socket);
+    socket.resume();
+  }
+
+  /** Closes idle connections, and the others after their exchange; resolves when none is under way. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#server.closeIdleConnections();
+    for (const exchange of this.#exchanges) exchange.closeAfter();
+    if (this.#exchanges.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#onIdle = resolve));
+  }
+
+  /** Closes every connection at once. */
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    const exchange = new Http1Exchange(request, response, { limits: this.#limits, awaitsContinue });
+    this.#exchanges.add(exchange);
+    response.once('close', () => this.#closed(exchange));
+    if (this.#isDraining) exchange.closeAfter();
+    try {
+      this.#options.handler(exchange);
+    } catch (error) {
+      if (exchange.answered) exchange.destroy();
+      else exchange.respond(500, { 'content-type': 'text/plain; charset=utf-8' }, 'Internal Server Error\n');
+      this.#options.onFault(error, exchange.path);
+    }
+  }
+
+  #closed(exchange: Http1Exchange): void {
+    this.#exchanges.delete(exchange);
+    if (this.#exchanges.size === 0) this.#onIdle?.();
+  }
+}

@@ -1,0 +1,169 @@
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Logger } from '../../base/index.ts';
+import { RareLog } from '../rare-log.ts';
+import { tlsRecord } from '../sniff.ts';
+import { WaitingSockets } from '../waiting-sockets.ts';
+import { clientObjection } from './client-check.ts';
+import { Credentials } from './credentials.ts';
+import { Handshakes } from './handshakes.ts';
+import type { TlsOptions } from './options.ts';
+
+/** Gets a connection whose handshake is done and whose client may come in. */
+export type Secured = (socket: TLSSocket) => void;
+
+export interface TlsLimits {
+  /** A handshake may take this long after the client's first bytes, which may take as long. As in etcd: 10 s. */
+  readonly handshakeMsMax?: number;
+  /** Connections on which a client's part of the handshake is awaited, at most; the oldest makes room. */
+  readonly waitingMax?: number;
+  readonly handshakes?: Handshakes;
+}
+
+const defaultHandshakeMsMax = 10_000;
+const defaultWaitingMax = 4096;
+
+interface Entry {
+  readonly raw: Socket;
+  readonly secured: Secured;
+}
+
+/**
+ * Does the server's part of TLS on accepted connections; one for all ports of a process.
+ *
+ * 1. A handshake begins only when the client's first byte has come and is TLS, and in its turn (`Handshakes`).
+ * 2. Whoever cannot be verified, is revoked, or has a name that is not allowed, is never handed on.
+ */
+export class TlsAcceptor {
+  readonly #options: TlsOptions;
+  readonly #credentials: Credentials;
+  readonly #handshakes: Handshakes;
+  readonly #waiting: WaitingSockets;
+  readonly #log: RareLog;
+  readonly #server: Server;
+  /** Handshakes under way, by addresses: Node's server does not tell which connection one of its sockets is made of. */
+  readonly #entries = new Map<string, Entry>();
+
+  private constructor(options: TlsOptions, logger: Logger, limits: TlsLimits) {
+    this.#options = options;
+    this.#credentials = Credentials.load(options, logger);
+    this.#handshakes = limits.handshakes ?? new Handshakes();
+    this.#log = new RareLog(logger);
+    this.#waiting = new WaitingSockets({
+      socketsMax: limits.waitingMax ?? defaultWaitingMax,
+      timeoutMs: limits.handshakeMsMax ?? defaultHandshakeMsMax,
+      onGivenUp: (socket, why) =>
+        this.#log.debug('closed a connection in its TLS handshake', { peer: socket.remoteAddress, why }),
+    });
+    this.#server = createServer({
+      ...this.#credentials.current.context,
+      requestCert: options.clientCertRequired,
+      rejectUnauthorized: options.clientCertRequired,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    this.#server.on('secureConnection', (socket: TLSSocket) => this.#done(socket));
+    this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) => this.#failed(error, socket));
+  }
+
+  /** Reads certificate and key. Throws TransportError with the code `invalidTls`. */
+  static open(options: TlsOptions, logger: Logger, limits: TlsLimits = {}): TlsAcceptor {
+    return new TlsAcceptor(options, logger, limits);
+  }
+
+  /** Connections on which the client's part of the handshake is awaited. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Takes a connection of which nothing has been read. `secured` is called once, or never. */
+  accept(raw: Socket, secured: Secured): void {
+    const closed = (): void => void this.#waiting.remove(raw);
+    raw.once('close', closed);
+    raw.once('data', (first: Buffer) => {
+      raw.pause();
+      raw.off('close', closed);
+      this.#waiting.remove(raw);
+      if (first[0] !== tlsRecord) {
+        this.#refusePlainText(raw, first);
+        return;
+      }
+      raw.unshift(first);
+      if (this.#handshakes.add(() => this.#begin({ raw, secured }))) return;
+      this.#log.warn('closed a connection: too many TLS handshakes wait', { peer: raw.remoteAddress });
+      raw.destroy();
+    });
+    this.#waiting.add(raw);
+  }
+
+  #begin(entry: Entry): void {
+    const { raw } = entry;
+    if (raw.destroyed) return;
+    if (this.#credentials.refresh()) this.#server.setSecureContext(this.#credentials.current.context);
+    const key = addressesOf(raw);
+    this.#entries.set(key, entry);
+    this.#waiting.add(raw);
+    raw.once('close', () => {
+      this.#waiting.remove(raw);
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+    });
+    this.#server.emit('connection', raw);
+  }
+
+  #done(socket: TLSSocket): void {
+    const key = addressesOf(socket);
+    const entry = this.#entries.get(key);
+    if (entry === undefined || !this.#waiting.remove(entry.raw)) {
+      socket.destroy();
+      return;
+    }
+    this.#entries.delete(key);
+    const objection = clientObjection(socket, this.#options, this.#credentials.current.revoked);
+    if (objection !== undefined) {
+      this.#log.warn('refused a client', { peer: socket.remoteAddress, reason: objection });
+      socket.destroy();
+      return;
+    }
+    entry.secured(socket);
+  }
+
+  #failed(error: Error, socket: TLSSocket): void {
+    const peer = socket.remoteAddress ?? this.#peerOfDestroyed();
+    // The types say Error; it is the code of what OpenSSL found, or nothing.
+    const verification: unknown = socket.authorizationError;
+    socket.destroy();
+    if (typeof verification === 'string') {
+      this.#log.warn('refused a client', { peer, reason: `its certificate is not accepted: ${verification}` });
+      return;
+    }
+    const { code, reason } = error as NodeJS.ErrnoException & { reason?: string };
+    // Port scanners and load balancers' checks connect and leave.
+    if (code === 'ECONNRESET' || code === 'EPIPE')
+      this.#log.debug('a client left in its TLS handshake', { peer });
+    else this.#log.warn('a TLS handshake failed', { peer, reason: reason ?? error.message });
+  }
+
+  /** Node destroys a socket whose client cannot be verified before it tells. */
+  #peerOfDestroyed(): string | undefined {
+    for (const [key, { raw }] of this.#entries) {
+      if (raw.destroyed) return key.split(' ')[0];
+    }
+    return undefined;
+  }
+
+  #refusePlainText(raw: Socket, first: Buffer): void {
+    this.#log.warn('closed a connection: plain text on a port that serves TLS; connect with https://', {
+      peer: raw.remoteAddress,
+      port: raw.localPort,
+    });
+    if (/^[A-Z]{3,16} \//.test(first.toString('latin1', 0, 32))) raw.end(plainTextAnswer);
+    raw.destroySoon();
+  }
+}
+
+/** In the words of Go's server. */
+const plainTextAnswer =
+  'HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nClient sent an HTTP request to an HTTPS server.\n';
+
+function addressesOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`;
+}
