@@ -1,9 +1,8 @@
 import { NONE } from './constants.ts';
-import { SEGMENT_BYTES } from './segments.ts';
 import type { Tables } from './tables.ts';
 
-/** A pass over all versions is worth while when it gives back this much, and this part of all segments. */
-const PASS_BYTES_MIN = 2 * SEGMENT_BYTES;
+/** A pass over all versions is worth while when it gives back this many segments, and this part of all of them. */
+const PASS_SEGMENTS_MIN = 2;
 const PASS_PART_MIN = 1 / 32;
 /** Copied bytes that cost about as much as looking at a version. */
 const BYTES_PER_UNIT = 512;
@@ -31,7 +30,8 @@ export class Evacuation {
     let units = this.#dropBodies(unitsMax, committed);
     if (units >= unitsMax) return true;
     if (this.#cursor === NONE) {
-      if (this.#tables.releasedBytes - this.#releasedAtScan < SEGMENT_BYTES) return false;
+      if (this.#tables.releasedBytes - this.#releasedAtScan < this.#tables.segments.segmentBytes)
+        return false;
       this.#choose(committed);
       if (this.#cursor === NONE) return false;
     }
@@ -94,7 +94,7 @@ export class Evacuation {
         this.#victims.add(segment);
       }
     }
-    if (gain < Math.max(PASS_BYTES_MIN, segments.bytesTotal * PASS_PART_MIN)) {
+    if (gain < Math.max(PASS_SEGMENTS_MIN * segments.segmentBytes, segments.bytesTotal * PASS_PART_MIN)) {
       this.#victims.clear();
       return;
     }

@@ -1,11 +1,8 @@
 import type { Arena, Place } from '../base/index.ts';
 import { assert } from '../base/index.ts';
 
-/** Bytes of an ordinary segment; one that must hold something bigger is as big as that. */
+/** Bytes of an ordinary segment, if nothing else is said; one that must hold something bigger is as big as that. */
 export const SEGMENT_BYTES = 1 << 20;
-
-/** A moved body from this size on gets a segment of its own, so that a filled one is never left mostly empty. */
-const OWN_SEGMENT_BYTES_MIN = SEGMENT_BYTES >>> 2;
 
 /** The directory is in pages, so that the numbers of dropped segments cost (almost) nothing: 1 GiB written each. */
 const PAGE_SHIFT = 10;
@@ -31,6 +28,10 @@ interface Page {
  * with the bodies that are moved out of segments that have become mostly empty.
  */
 export class Segments implements Arena {
+  /** Bytes of an ordinary segment. */
+  readonly segmentBytes: number;
+  /** A moved body from this size on gets a segment of its own, so that a filled one is never left mostly empty. */
+  readonly #ownSegmentBytesMin: number;
   readonly #pages: (Page | undefined)[] = [];
   #next = 0;
   #bytesTotal = 0;
@@ -42,6 +43,11 @@ export class Segments implements Arena {
   /** Where `move` has put the bytes. */
   movedSegment = 0;
   movedOffset = 0;
+
+  constructor(segmentBytes = SEGMENT_BYTES) {
+    this.segmentBytes = segmentBytes;
+    this.#ownSegmentBytesMin = segmentBytes >>> 2;
+  }
 
   /** Bytes of all segments together. */
   get bytesTotal(): number {
@@ -56,7 +62,7 @@ export class Segments implements Arena {
   /** Arena: `length` bytes in one piece, right behind the last reserved ones when they fit (`room()`). */
   reserve(length: number): Place {
     if (this.#current < 0 || this.#currentUsed + length > this.bytes(this.#current).length) {
-      this.#current = this.#allocate(Math.max(length, SEGMENT_BYTES));
+      this.#current = this.#allocate(Math.max(length, this.segmentBytes));
       this.#currentUsed = 0;
     }
     const offset = this.#currentUsed;
@@ -108,12 +114,12 @@ export class Segments implements Arena {
   /** Copies bytes to where moved bodies go; the new place is (`movedSegment`, `movedOffset`). */
   move(segment: number, offset: number, length: number): void {
     let target: number;
-    if (length >= OWN_SEGMENT_BYTES_MIN) {
+    if (length >= this.#ownSegmentBytesMin) {
       target = this.#allocate(length);
       this.movedOffset = 0;
     } else {
-      if (this.#survivor < 0 || this.#survivorUsed + length > SEGMENT_BYTES) {
-        this.#survivor = this.#allocate(SEGMENT_BYTES);
+      if (this.#survivor < 0 || this.#survivorUsed + length > this.segmentBytes) {
+        this.#survivor = this.#allocate(this.segmentBytes);
         this.#survivorUsed = 0;
       }
       target = this.#survivor;

@@ -70,8 +70,11 @@ export function* proposeDelete(
   const ids = new Uint32Array(BATCH);
   while (!walk.done) {
     const count = walk.next(ids);
-    for (let i = 0; i < count; i++) remove(ids[i]!);
-    if (parts.budget.spend(count * 16 + 16)) yield undefined;
+    for (let i = 0; i < count; i++) {
+      remove(ids[i]!);
+      if (parts.budget.spend(16)) yield undefined;
+    }
+    if (parts.budget.spend(16)) yield undefined;
   }
   return { deleted, prevKvs };
 }

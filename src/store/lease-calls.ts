@@ -124,7 +124,7 @@ export class RevokeCall extends StepsCall<RevisionResult> implements RevisionRes
   *#remove(keys: Uint32Array, revision: number): Steps<void> {
     for (let i = 0; i < keys.length; i++) {
       proposeRemove(this.parts, keys[i]!, revision, i);
-      if ((i & 63) === 63 && this.parts.budget.spend(1024)) yield undefined;
+      if (this.parts.budget.spend(16)) yield undefined;
     }
   }
 

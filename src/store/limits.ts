@@ -1,3 +1,5 @@
+import { SEGMENT_BYTES } from '../index/index.ts';
+
 /** What the store bounds, and by how much. What happens at a bound stands with each. */
 export interface StoreLimits {
   /** Bytes proposed or queued and not yet committed. Beyond: `too many requests`. @default 64 MiB */
@@ -28,6 +30,12 @@ export interface StoreLimits {
   readonly requestTimeoutMs: number;
   /** Superseded values kept in memory; older ones are read from the engine. @default 256 MiB */
   readonly historyBytesInMemoryMax: number;
+  /** A slice of long work does at most this much, in units of visiting a key. The rest comes later. @default 8,192 */
+  readonly sliceUnitsMax: number;
+  /** A write that changes or reads more keys proposes in slices, alone in its commit. @default 2,048 */
+  readonly atOnceKeysMax: number;
+  /** Bytes of a segment, and so of a chunk that is written. What is larger has one of its own. @default 1 MiB */
+  readonly segmentBytes: number;
 }
 
 export const DEFAULT_LIMITS: StoreLimits = {
@@ -45,6 +53,9 @@ export const DEFAULT_LIMITS: StoreLimits = {
   doubtMsMax: 1000,
   requestTimeoutMs: 7000,
   historyBytesInMemoryMax: 256 * 2 ** 20,
+  sliceUnitsMax: 8192,
+  atOnceKeysMax: 2048,
+  segmentBytes: SEGMENT_BYTES,
 };
 
 /**

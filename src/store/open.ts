@@ -26,7 +26,8 @@ export async function openLog(options: StoreOptions, limits: StoreLimits): Promi
   const keys = new LogKeys(options.keyspace);
   const map = new LogMap();
   const signal = options.signal ?? new AbortController().signal;
-  const state = new State({ random, historyBytesInMemoryMax: limits.historyBytesInMemoryMax });
+  const { historyBytesInMemoryMax, segmentBytes } = limits;
+  const state = new State({ random, historyBytesInMemoryMax, segmentBytes });
   const arena = state.segments;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     state.index.beginBulk();

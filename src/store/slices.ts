@@ -2,21 +2,22 @@ import type { Clock, Logger, Scheduler } from '../base/index.ts';
 
 /** A slice of work lasts about this long at most, so that small requests are never stuck behind a long one. */
 const SLICE_MS_MAX = 0.15;
-/** And does at most this much, where no clock moves inside a turn. */
-const SLICE_UNITS_MAX = 8192;
 /** The clock is read once in so many units. A unit is about the work of visiting a key. */
 const UNITS_PER_CLOCK_READ = 512;
 
 /** Says when a slice is over. One is shared by all work, because only one slice runs at a time. */
 export class Budget {
   readonly #clock: Clock;
+  readonly #unitsMax: number;
   #units = 0;
   #sinceRead = 0;
   #endsMs = 0;
   #over = false;
 
-  constructor(clock: Clock) {
+  /** `unitsMax`: of work in a slice, where no clock moves inside a turn. */
+  constructor(clock: Clock, unitsMax: number) {
     this.#clock = clock;
+    this.#unitsMax = unitsMax;
   }
 
   /** A new slice begins. */
@@ -32,7 +33,7 @@ export class Budget {
     if (this.#over) return true;
     this.#units += units;
     this.#sinceRead += units;
-    if (this.#units >= SLICE_UNITS_MAX) this.#over = true;
+    if (this.#units >= this.#unitsMax) this.#over = true;
     else if (this.#sinceRead >= UNITS_PER_CLOCK_READ) {
       this.#sinceRead = 0;
       this.#over = this.#clock.nowMs() >= this.#endsMs;
@@ -63,10 +64,10 @@ export class Slices {
   readonly #jobs: Job[] = [];
   #scheduled = false;
 
-  constructor(parts: { clock: Clock; scheduler: Scheduler; logger: Logger }) {
+  constructor(parts: { clock: Clock; scheduler: Scheduler; logger: Logger; unitsMax: number }) {
     this.#scheduler = parts.scheduler;
     this.#logger = parts.logger;
-    this.budget = new Budget(parts.clock);
+    this.budget = new Budget(parts.clock, parts.unitsMax);
   }
 
   /** Jobs that have work to do now. */

@@ -29,7 +29,7 @@ export interface StateListener {
  * 3. Applying an entry twice changes nothing.
  */
 export class State implements LogTarget, CommitListener, Liveness {
-  readonly segments = new Segments();
+  readonly segments: Segments;
   readonly index: KeyIndex;
   readonly leases: LeaseTable;
   readonly alarms = new Alarms();
@@ -46,8 +46,9 @@ export class State implements LogTarget, CommitListener, Liveness {
   clusterId = 0n;
   epoch = 0;
 
-  constructor(options: { random: Random; historyBytesInMemoryMax: number }) {
-    const { segments } = this;
+  constructor(options: { random: Random; historyBytesInMemoryMax: number; segmentBytes: number }) {
+    const segments = new Segments(options.segmentBytes);
+    this.segments = segments;
     const index = new KeyIndex(segments, options);
     this.index = index;
     this.leases = new LeaseTable((key) => {

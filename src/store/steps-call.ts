@@ -4,9 +4,6 @@ import type { Steps } from './slices.ts';
 import { ProposingCall } from './write-call.ts';
 import type { Progress } from './write-queue.ts';
 
-/** A range of up to so many keys is changed or read within a write in one go. */
-export const AT_ONCE_KEYS_MAX = 2048;
-
 /**
  * How an evaluation ends: `sealed`, it has proposed something; `unchanged`, it has not; `wait`, a pending record decides,
  * and it has proposed nothing yet; or why it is refused, again with nothing proposed.
@@ -15,8 +12,8 @@ export type Evaluated = 'sealed' | 'unchanged' | 'wait' | StoreErrorCode;
 
 /**
  * A write that may be huge: it is evaluated in slices when it does not fit in one, against the state at its start, while
- * later writes queue. Before it proposes anything it says how much there will be; up to `AT_ONCE_KEYS_MAX` it then does
- * it in one go, because an open proposal holds up the commits of others.
+ * later writes queue. Before it proposes anything it says how much there will be; up to `atOnceKeysMax` it then does it
+ * in one go, because an open proposal holds up the commits of others.
  */
 export abstract class StepsCall<T> extends ProposingCall<T> {
   #steps: Steps<Evaluated> | undefined;
@@ -50,7 +47,7 @@ export abstract class StepsCall<T> extends ProposingCall<T> {
 
   /** Runs the part that proposes: in slices when it is huge, else to its end. */
   protected *propose(keys: number, steps: Steps<void>): Steps<void> {
-    if (keys > AT_ONCE_KEYS_MAX) {
+    if (keys > this.parts.limits.atOnceKeysMax) {
       this.parts.writer.separate();
       yield* steps;
       return;

@@ -113,7 +113,7 @@ export class Store implements StoreApi {
     this.history = history;
     this.clusterId = state.clusterId;
     this.epoch = writer.epoch;
-    const slices = new Slices({ clock, scheduler, logger });
+    const slices = new Slices({ clock, scheduler, logger, unitsMax: limits.sliceUnitsMax });
     const released = (revision: number): void => this.#housekeeping.released(revision);
     const pins = new Pins({ index: state.index, clock, limits, released });
     const member = this.memberId(options.name);
