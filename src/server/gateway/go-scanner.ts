@@ -1,0 +1,223 @@
+/**
+ * JSON's grammar as Go's encoding/json checks it, which is what etcd's gateway reads a body with first: where a value
+ * ends, or what is wrong with it in Go's words. Runs only to explain a body that could not be read.
+ */
+
+/** Arrays and objects inside one another, at most: Go's limit. */
+export const jsonDepthMax = 10_000;
+
+/** `end` is behind the value; undefined when there is nothing but space. */
+export type Scanned = { readonly end: number } | { readonly problem: string } | undefined;
+
+/** Scans the value that begins at `start`, of text in which a character is a byte. */
+export function scanLikeGo(text: string, start: number): Scanned {
+  let at = start;
+  while (isSpace(text.charCodeAt(at))) at++;
+  if (at >= text.length) return undefined;
+  const scanner = new Scanner(text, at);
+  try {
+    scanner.value();
+    return { end: scanner.position };
+  } catch (error) {
+    if (error instanceof Problem) return { problem: error.message };
+    throw error;
+  }
+}
+
+class Problem extends Error {}
+
+export function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+const OBJECT = 0;
+const ARRAY = 1;
+const LITERALS: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
+
+class Scanner {
+  position: number;
+  readonly #text: string;
+  /** The arrays and objects that are open. A list, because the stack has no room for ten thousand calls. */
+  readonly #open: number[] = [];
+
+  constructor(text: string, start: number) {
+    this.#text = text;
+    this.position = start;
+  }
+
+  value(): void {
+    do {
+      if (this.#begin()) this.#behindValue();
+    } while (this.#open.length > 0);
+  }
+
+  /** Reads what begins here; false when an array or object began, of which a value comes next. */
+  #begin(): boolean {
+    const char = this.#next();
+    switch (char) {
+      case '{':
+        this.#push(OBJECT);
+        if (this.#peek() === '}') {
+          this.position++;
+          this.#open.pop();
+          return true;
+        }
+        this.#key();
+        return false;
+      case '[':
+        this.#push(ARRAY);
+        if (this.#peek() !== ']') return false;
+        this.position++;
+        this.#open.pop();
+        return true;
+      case '"':
+        this.#string();
+        return true;
+      case 't':
+      case 'f':
+      case 'n':
+        this.#literal(LITERALS[char]!);
+        return true;
+      default:
+        this.#number(char);
+        return true;
+    }
+  }
+
+  /** Behind a value: closes what ends there, and goes on to the next value. */
+  #behindValue(): void {
+    while (this.#open.length > 0) {
+      const isObject = this.#open.at(-1) === OBJECT;
+      const char = this.#next();
+      if (char === ',') {
+        if (isObject) this.#key();
+        return;
+      }
+      if (char !== (isObject ? '}' : ']')) {
+        throw unexpected(char, isObject ? 'after object key:value pair' : 'after array element');
+      }
+      this.#open.pop();
+    }
+  }
+
+  #push(kind: number): void {
+    this.#open.push(kind);
+    if (this.#open.length > jsonDepthMax) {
+      throw unexpected(this.#text[this.position - 1]!, 'exceeded max depth');
+    }
+  }
+
+  #key(): void {
+    const char = this.#next();
+    if (char !== '"') throw unexpected(char, 'looking for beginning of object key string');
+    this.#string();
+    const colon = this.#next();
+    if (colon !== ':') throw unexpected(colon, 'after object key');
+  }
+
+  #string(): void {
+    for (;;) {
+      const char = this.#char();
+      if (char === '"') return;
+      if (char === '\\') this.#escape();
+      else if (char < ' ') throw unexpected(char, 'in string literal');
+    }
+  }
+
+  #escape(): void {
+    const char = this.#char();
+    if (char === 'u') {
+      for (let i = 0; i < 4; i++) {
+        const digit = this.#char();
+        if (!/[0-9a-fA-F]/.test(digit)) throw unexpected(digit, 'in \\u hexadecimal character escape');
+      }
+    } else if (!'bfnrt\\/"'.includes(char)) {
+      throw unexpected(char, 'in string escape code');
+    }
+  }
+
+  #literal(word: string): void {
+    for (const expected of word.slice(1)) {
+      const char = this.#char();
+      if (char !== expected) throw unexpected(char, `in literal ${word} (expecting '${expected}')`);
+    }
+  }
+
+  #number(first: string): void {
+    let char = first;
+    if (char === '-') {
+      char = this.#char();
+      if (!isDigit(char)) throw unexpected(char, 'in numeric literal');
+    } else if (!isDigit(char)) {
+      throw unexpected(char, 'looking for beginning of value');
+    }
+    if (char !== '0') this.#digits();
+    if (this.#text[this.position] === '.') {
+      this.position++;
+      const digit = this.#char();
+      if (!isDigit(digit)) throw unexpected(digit, 'after decimal point in numeric literal');
+      this.#digits();
+    }
+    const mark = this.#text[this.position];
+    if (mark !== 'e' && mark !== 'E') return;
+    this.position++;
+    let digit = this.#char();
+    if (digit === '+' || digit === '-') digit = this.#char();
+    if (!isDigit(digit)) throw unexpected(digit, 'in exponent of numeric literal');
+    this.#digits();
+  }
+
+  #digits(): void {
+    while (this.position < this.#text.length && isDigit(this.#text[this.position]!)) this.position++;
+  }
+
+  /** The next character that is not space. */
+  #next(): string {
+    const char = this.#peek();
+    this.position++;
+    return char;
+  }
+
+  #peek(): string {
+    while (isSpace(this.#text.charCodeAt(this.position))) this.position++;
+    if (this.position >= this.#text.length) throw new Problem('unexpected EOF');
+    return this.#text[this.position]!;
+  }
+
+  #char(): string {
+    if (this.position >= this.#text.length) throw new Problem('unexpected EOF');
+    return this.#text[this.position++]!;
+  }
+}
+
+function isDigit(char: string): boolean {
+  return char >= '0' && char <= '9';
+}
+
+function unexpected(char: string, context: string): Problem {
+  return new Problem(`invalid character ${quoted(char)} ${context}`);
+}
+
+const NAMED: Readonly<Record<string, string>> = {
+  "'": "\\'",
+  '"': '"',
+  '\\': '\\\\',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};
+
+/** Go's `quoteChar`. */
+function quoted(char: string): string {
+  const code = char.charCodeAt(0);
+  const named = NAMED[char];
+  if (named !== undefined) return `'${named}'`;
+  if (code < 0x20 || code === 0x7f) return `'\\x${code.toString(16).padStart(2, '0')}'`;
+  // The characters of Latin-1 that Go does not print.
+  if ((code >= 0x80 && code <= 0xa0) || code === 0xad) return `'\\u${code.toString(16).padStart(4, '0')}'`;
+  return `'${char}'`;
+}
