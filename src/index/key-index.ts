@@ -109,6 +109,14 @@ export class KeyIndex {
     return this.#tables.versions.length(v);
   }
 
+  /**
+   * Writes segment (NONE: not in memory), offset and length of each of `versions[from..to)` into `places`, three numbers
+   * for each: for many versions at once this is several times faster than asking one by one.
+   */
+  places(versions: Uint32Array, from: number, to: number, places: Uint32Array): void {
+    this.#tables.versions.places(versions, from, to, places);
+  }
+
   // Changes.
 
   /**

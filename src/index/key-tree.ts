@@ -65,6 +65,13 @@ export class KeyTree {
     return this.nodes.leaves.block(leaf)[this.nodes.leaves.base(leaf) + SLOTS + slot]! >>> 1;
   }
 
+  /** Writes the keys of `count` slots of a leaf into `out` from `to` on. */
+  copyKeys(leaf: number, slot: number, count: number, out: Uint32Array, to: number): void {
+    const block = this.nodes.leaves.block(leaf);
+    const base = this.nodes.leaves.base(leaf) + SLOTS + slot;
+    for (let i = 0; i < count; i++) out[to + i] = block[base + i]! >>> 1;
+  }
+
   leafNext(leaf: number): number {
     return this.nodes.leaves.block(leaf)[this.nodes.leaves.base(leaf) + NEXT]!;
   }

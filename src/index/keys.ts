@@ -69,6 +69,15 @@ export class Keys {
     return this.#blocks[key >>> BLOCK_SHIFT]![(key & BLOCK_MASK) * WORDS + NEWEST]!;
   }
 
+  /** Replaces the keys `list[from..to)` by their newest versions. */
+  newestOf(list: Uint32Array, from: number, to: number): void {
+    const blocks = this.#blocks;
+    for (let i = from; i < to; i++) {
+      const key = list[i]!;
+      list[i] = blocks[key >>> BLOCK_SHIFT]![(key & BLOCK_MASK) * WORDS + NEWEST]!;
+    }
+  }
+
   /** The place of the newest version in the chain, 1 for the oldest there ever was. */
   depth(key: KeyId): number {
     return this.#blocks[key >>> BLOCK_SHIFT]![(key & BLOCK_MASK) * WORDS + DEPTH]!;
@@ -109,9 +118,16 @@ export class Keys {
     this.locate(key);
     if (this.length !== length) return false;
     const own = this.buffer;
-    const ownStart = this.start;
-    for (let i = length - 1; i >= 0; i--) {
-      if (own[ownStart + i] !== buffer[start + i]) return false;
+    let at = this.start;
+    let other = start;
+    // Equal hashes nearly always mean equal keys: all of it is compared, so four bytes at a time save most branches.
+    for (const end = at + (length & ~3); at < end; at += 4, other += 4) {
+      const low = (own[at]! ^ buffer[other]!) | (own[at + 1]! ^ buffer[other + 1]!);
+      const high = (own[at + 2]! ^ buffer[other + 2]!) | (own[at + 3]! ^ buffer[other + 3]!);
+      if ((low | high) !== 0) return false;
+    }
+    for (const end = this.start + length; at < end; at++, other++) {
+      if (own[at] !== buffer[other]) return false;
     }
     return true;
   }

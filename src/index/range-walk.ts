@@ -58,19 +58,22 @@ export class RangeWalk {
     let visits = out.length + VISITS_EXTRA;
     let last = NONE;
     for (;;) {
-      if (this.#leaf === this.#endLeaf && this.#slot >= this.#endSlot) {
-        this.#done = true;
-        break;
-      }
-      if (this.#slot >= tree.leafCount(this.#leaf)) {
+      const isLastLeaf = this.#leaf === this.#endLeaf;
+      const rest = (isLastLeaf ? this.#endSlot : tree.leafCount(this.#leaf)) - this.#slot;
+      if (rest <= 0) {
+        this.#done = isLastLeaf;
+        if (isLastLeaf) break;
         this.#leaf = tree.leafNext(this.#leaf);
         this.#slot = 0;
         continue;
       }
-      if (found === out.length || visits-- === 0) break;
-      last = tree.leafKey(this.#leaf, this.#slot++);
-      const v = this.#liveVersion(last);
-      if (v !== NONE) out[found++] = v;
+      const count = Math.min(rest, out.length - found, visits);
+      if (count === 0) break;
+      tree.copyKeys(this.#leaf, this.#slot, count, out, found);
+      this.#slot += count;
+      visits -= count;
+      last = out[found + count - 1]!;
+      found = this.#liveVersions(out, found, count);
     }
     if (last !== NONE) this.#remember(last);
     return found;
@@ -82,28 +85,37 @@ export class RangeWalk {
     let visits = out.length + VISITS_EXTRA;
     let last = NONE;
     for (;;) {
-      if (this.#leaf === this.#endLeaf && this.#slot <= this.#endSlot) {
-        this.#done = true;
-        break;
-      }
-      if (this.#slot === 0) {
+      const isLastLeaf = this.#leaf === this.#endLeaf;
+      const rest = this.#slot - (isLastLeaf ? this.#endSlot : 0);
+      if (rest <= 0) {
+        this.#done = isLastLeaf;
+        if (isLastLeaf) break;
         this.#leaf = tree.leafPrevious(this.#leaf);
         this.#slot = tree.leafCount(this.#leaf);
         continue;
       }
-      if (found === out.length || visits-- === 0) break;
-      last = tree.leafKey(this.#leaf, --this.#slot);
-      const v = this.#liveVersion(last);
-      if (v !== NONE) out[found++] = v;
+      const count = Math.min(rest, out.length - found, visits);
+      if (count === 0) break;
+      this.#slot -= count;
+      tree.copyKeys(this.#leaf, this.#slot, count, out, found);
+      out.subarray(found, found + count).reverse();
+      visits -= count;
+      last = out[found + count - 1]!;
+      found = this.#liveVersions(out, found, count);
     }
     if (last !== NONE) this.#remember(last);
     return found;
   }
 
-  #liveVersion(key: number): number {
+  /**
+   * Replaces `count` keys in `out` by their versions that are live at the revision, and returns the end of those. Pass by
+   * pass over the keys of a leaf: what a pass reads lies anywhere in memory, and the processor waits for many such reads
+   * at once where the next one does not depend on the one before.
+   */
+  #liveVersions(out: Uint32Array, from: number, count: number): number {
     const { keys, versions } = this.#tables;
-    const v = versions.at(keys.newest(key), this.#revision);
-    return v === NONE || versions.isTombstone(v) ? NONE : v;
+    keys.newestOf(out, from, from + count);
+    return versions.liveAt(out, from, from + count, this.#revision);
   }
 
   #remember(key: number): void {

@@ -179,6 +179,40 @@ export class Versions {
     return v;
   }
 
+  /**
+   * Of keys whose newest versions are `list[from..to)`: replaces each by the version that is live at `revision`, leaves
+   * out keys without one, and returns the end of what is left.
+   */
+  liveAt(list: Uint32Array, from: number, to: number, revision: number): number {
+    const blocks = this.#blocks;
+    let end = from;
+    for (let i = from; i < to; i++) {
+      let v = list[i]!;
+      const block = blocks[v >>> BLOCK_SHIFT]!;
+      const base = (v & BLOCK_MASK) * WORDS;
+      if (block[base + REVISION_HIGH]! * TWO_TO_32 + block[base + REVISION_LOW]! > revision) {
+        v = this.at(v, revision);
+        if (v === NONE || this.isTombstone(v)) continue;
+      } else if (block[base + LENGTH]! >= TOMBSTONE) continue;
+      list[end++] = v;
+    }
+    return end;
+  }
+
+  /** Writes segment, offset and length of each version of `list[from..to)` into `places`, one behind the other. */
+  places(list: Uint32Array, from: number, to: number, places: Uint32Array): void {
+    const blocks = this.#blocks;
+    let at = 0;
+    for (let i = from; i < to; i++) {
+      const v = list[i]!;
+      const block = blocks[v >>> BLOCK_SHIFT]!;
+      const base = (v & BLOCK_MASK) * WORDS;
+      places[at++] = block[base + SEGMENT]!;
+      places[at++] = block[base + OFFSET]!;
+      places[at++] = block[base + LENGTH]! & LENGTH_MASK;
+    }
+  }
+
   #jump(v: VersionId): VersionId {
     return this.#blocks[v >>> BLOCK_SHIFT]![(v & BLOCK_MASK) * WORDS + JUMP]!;
   }

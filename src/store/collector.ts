@@ -1,5 +1,6 @@
 import { ByteRuns } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
+import { NONE } from '../index/index.ts';
 import type { KeyIndex, Segments, VersionId } from '../index/index.ts';
 import { createRevision, modRevision, SortOrder, SortTarget, version } from '../wire/index.ts';
 import type { RangeRequest } from '../wire/index.ts';
@@ -22,6 +23,10 @@ export function isDescendingByKey(request: RangeRequest): boolean {
   return request.sortTarget === SortTarget.key && request.sortOrder === SortOrder.descend;
 }
 
+/** Versions that are looked up in one go, and where they were found: filled and read within one call. */
+const PLACES = 256;
+const places = new Uint32Array(PLACES * 3);
+
 /**
  * What a range keeps of the versions it meets: filters, then order, then limit (etcd-v3.md B.2, rule 4). The limit comes
  * before the order when only a sort target is given and no filter (rule 5).
@@ -33,6 +38,8 @@ export class Collector {
   readonly #cut: Cut;
   readonly #filtersMod: boolean;
   readonly #filtersCreate: boolean;
+  /** Whole bodies in key order: all that most ranges want. */
+  readonly #isPlain: boolean;
   readonly sorter: Sorter | undefined;
   /** In key order, unless there is a sorter. */
   readonly kvs = new ByteRuns();
@@ -52,6 +59,7 @@ export class Collector {
     const sorts = request.sortTarget !== SortTarget.key;
     const descending = request.sortOrder === SortOrder.descend;
     if (sorts) this.sorter = new Sorter(request.sortTarget, descending, limit);
+    this.#isPlain = !sorts && !hasFilters(request) && this.#cut === 'whole';
     const limitComesFirst = !sorts || (request.sortOrder === SortOrder.none && !hasFilters(request));
     this.#matchedMax = limit > 0 && limitComesFirst ? limit + 1 : Infinity;
   }
@@ -71,6 +79,7 @@ export class Collector {
 
   /** Takes versions until one is met whose body is not in memory, or it is full; returns where it stopped. */
   take(ids: Uint32Array, from: number, to: number): number {
+    if (this.#isPlain) return this.#takePlain(ids, from, to);
     const index = this.#index;
     for (let i = from; i < to; i++) {
       if (this.full) return i;
@@ -90,6 +99,23 @@ export class Collector {
   /** Whether `take` would stop at this version. */
   needsBody(id: VersionId): boolean {
     return !this.#index.inMemory(id) && !(this.#filtersMod && !this.#modMatches(this.#index.revision(id)));
+  }
+
+  #takePlain(ids: Uint32Array, from: number, to: number): number {
+    const { kvs } = this;
+    let at = from;
+    while (at < to && !this.full) {
+      const end = Math.min(to, at + PLACES, at + this.#matchedMax - this.matched);
+      this.#index.places(ids, at, end, places);
+      for (let place = 0; at < end; at++, place += 3) {
+        const segment = places[place]!;
+        if (segment === NONE) return at;
+        this.matched++;
+        if (!this.#isBeyondLimit())
+          kvs.push(this.#segments.bytes(segment), places[place + 1]!, places[place + 2]!);
+      }
+    }
+    return at;
   }
 
   #takeBody(buffer: Uint8Array, offset: number, length: number): void {
