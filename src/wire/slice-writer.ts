@@ -6,6 +6,8 @@ const SINGLE_BUFFER_BYTES_MAX = 8 * 1024;
 /** Key-values up to this size are copied next to their frames even in a large message: a view would cost as much. */
 const COPIED_BODY_BYTES_MAX = 1024;
 const BUFFER_BYTES_MAX = 64 * 1024;
+/** As many runs as a processor fetches at once. */
+const TOUCHED_RUNS = 16;
 
 /**
  * Builds a message of known size as slices: small parts are written into buffers of its own, large key-values are handed
@@ -47,6 +49,7 @@ export class SliceWriter {
   kvFields(tag: number, runs: ByteRuns): void {
     const count = runs.count;
     for (let i = 0; i < count; i++) {
+      if (i % TOUCHED_RUNS === 0) runs.touch(i, Math.min(i + TOUCHED_RUNS, count));
       const length = runs.length(i);
       if (length <= this.#copiedMax) this.#copy(tag, runs.buffer(i), runs.offset(i), length);
       else this.#refer(tag, runs.run(i));
