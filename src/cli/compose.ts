@@ -7,8 +7,8 @@ import {
   Headers,
   healthChecks,
   HealthService,
-  httpRoutes,
   HttpServer,
+  metricsHttp,
   refuseByHeaders,
   type MethodCounters,
 } from '../server/index.ts';
@@ -116,7 +116,7 @@ async function startOn(claimed: Claimed, settings: Settings, logger: Logger): Pr
   });
   const metrics = serverMetrics({ store, hub, counters, memberId }, histograms);
   const http = new HttpServer(
-    httpRoutes({ checks: healthChecks(store), metrics: () => metrics.text() }),
+    metricsHttp({ checks: healthChecks(store), metrics: () => metrics.text(), logger }),
     logger,
   );
   for (const listener of claimed.client) grpc.serve(listener);

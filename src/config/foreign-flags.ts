@@ -5,7 +5,7 @@
 
 /** No meaning here: accepted with a warning. These take no value of their own ("--pre-vote", "--pre-vote=false"). */
 const IGNORED_BOOLEAN = `
-  discovery-insecure-skip-tls-verify discovery-insecure-transport enable-distributed-tracing enable-grpc-gateway
+  discovery-insecure-skip-tls-verify discovery-insecure-transport enable-distributed-tracing
   enable-log-rotation enable-pprof experimental-compact-hash-check-enabled experimental-enable-distributed-tracing
   experimental-enable-lease-checkpoint experimental-enable-lease-checkpoint-persist experimental-initial-corrupt-check
   experimental-memory-mlock experimental-stop-grpc-service-on-defrag experimental-txn-mode-write-with-shared-buffer
@@ -16,7 +16,7 @@ const IGNORED_BOOLEAN = `
 const IGNORED_WITH_VALUE = `
   auth-token auth-token-ttl backend-batch-interval backend-batch-limit backend-bbolt-freelist-type bcrypt-cost
   bootstrap-defrag-threshold-megabytes compact-hash-check-time compaction-batch-limit compaction-sleep-interval
-  corrupt-check-time cors discovery discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints
+  corrupt-check-time discovery discovery-cacert discovery-cert discovery-dial-timeout discovery-endpoints
   discovery-fallback discovery-keepalive-time discovery-keepalive-timeout discovery-key discovery-password
   discovery-proxy discovery-request-timeout discovery-srv discovery-srv-name discovery-token discovery-user
   distributed-tracing-address distributed-tracing-instance-id distributed-tracing-sampling-rate
@@ -27,7 +27,7 @@ const IGNORED_WITH_VALUE = `
   experimental-distributed-tracing-sampling-rate experimental-distributed-tracing-service-name
   experimental-downgrade-check-time experimental-max-learners experimental-snapshot-catchup-entries
   experimental-warning-apply-duration experimental-warning-unary-request-duration feature-gates
-  grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout heartbeat-interval host-whitelist
+  grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout heartbeat-interval
   initial-advertise-peer-urls initial-cluster initial-cluster-state initial-cluster-token listen-client-http-urls
   listen-peer-urls log-outputs log-rotation-config-json logger max-learners max-snapshots max-wals metrics
   raft-read-timeout raft-write-timeout snapshot-catchup-entries snapshot-count v2-deprecation wal-dir

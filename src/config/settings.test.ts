@@ -209,6 +209,20 @@ describe('values', () => {
     expect(settings.listenClientUrls).toEqual(['http://127.0.0.1:0', 'http://[::1]:0']);
   });
 
+  test('who may use HTTP: all, unless origins and hosts are named', async () => {
+    expect((await read([])).settings).toMatchObject({ cors: ['*'], hostWhitelist: ['*'] });
+    const args = ['--cors=https://a.example, http://b.example:8080', '--host-whitelist=a,b'];
+    expect((await read(args)).settings).toMatchObject({
+      cors: ['https://a.example', 'http://b.example:8080'],
+      hostWhitelist: ['a', 'b'],
+    });
+    const none = (await read(['--cors=', '--host-whitelist=', '--enable-grpc-gateway=false'])).settings;
+    expect(none).toMatchObject({ cors: [], hostWhitelist: [], enableGrpcGateway: false });
+    for (const origin of ['example.com', 'http://a.example/', 'ftp://a', 'http://']) {
+      expect((await refusal([`--cors=${origin}`])).message).toContain('must be * or origins');
+    }
+  });
+
   test('a keyspace cannot leave its place in the keys', async () => {
     expect((await refusal(['--keyspace=a/b'])).code).toBe('invalidValue');
   });

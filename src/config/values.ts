@@ -41,6 +41,22 @@ export const identifier: ValueType<string> = valueType('NAME', (value) => {
   return value;
 });
 
+/** Texts separated by commas; none when empty. */
+export const list: ValueType<string[]> = valueType('LIST', (value) =>
+  value === '' ? [] : value.split(',').map((each) => each.trim()),
+);
+
+/** Origins of web pages, or `*`, separated by commas; none when empty. */
+export const origins: ValueType<string[]> = valueType('ORIGINS', (value) => {
+  const all = list.parse(value);
+  for (const each of all) {
+    if (each !== '*' && !/^https?:\/\/[^/?#@\s]+$/.test(each)) {
+      throw new ValueProblem(`must be * or origins as in https://example.com:8080, not "${each}"`);
+    }
+  }
+  return all;
+});
+
 export function choice<const T extends string>(...options: readonly T[]): ValueType<T> {
   return valueType(options.join('|'), (value) => {
     const found = options.find((option) => option === value);

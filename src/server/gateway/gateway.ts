@@ -11,6 +11,7 @@ import {
 } from '../../transport/index.ts';
 import { messageShape, serviceDefinition, type MessageShape } from '../../wire/index.ts';
 import { statusOfCode } from '../errors.ts';
+import type { PathHandler } from '../http/mux.ts';
 import type { GatewayCall, GatewayCallOptions } from './call.ts';
 import { decodeJson, type DecodedJson } from './json-decoder.ts';
 import { JsonProblem } from './json-reader.ts';
@@ -29,9 +30,6 @@ export interface GatewayOptions {
   /** A handler threw, which is a bug. Its call has been answered with Internal. */
   readonly onFault: (error: unknown, path: string) => void;
 }
-
-/** Serves an exchange whose path, decoded, is `path`. */
-export type PathHandler = (exchange: HttpExchange, path: string) => void;
 
 const BODY_BYTES_PER_MESSAGE_BYTE = 2;
 const FORM = 'application/x-www-form-urlencoded';

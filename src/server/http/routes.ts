@@ -1,25 +1,26 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Logger } from '../../base/index.ts';
+import type { HttpExchange, HttpHandler } from '../../transport/index.ts';
 import { ETCD_VERSION, STORAGE_VERSION } from '../context.ts';
+import { METHOD_NOT_ALLOWED, NOSNIFF, PLAIN, plainError, send, type HttpAnswer } from './answer.ts';
 import type { Check, HealthChecks } from './checks.ts';
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
-
-/** Answers a GET by its path (without the query) and query. */
-export type HttpRoute = (path: string, query: URLSearchParams) => Promise<HttpAnswer>;
 
 export interface HttpRoutesOptions {
   readonly checks: HealthChecks;
   /** The text of `/metrics` and its content type. */
   readonly metrics: () => Promise<{ text: string; contentType: string }>;
+  readonly logger: Logger;
 }
 
-const PLAIN = 'text/plain; charset=utf-8';
+/** Handlers by path. */
+export type HttpRoutes = ReadonlyMap<string, HttpHandler>;
 
-/** `/health`, `/livez`, `/readyz`, `/version` and `/metrics`, with etcd's bodies (etcd-v3.md A.7). */
-export function httpRoutes({ checks, metrics }: HttpRoutesOptions): HttpRoute {
+/** An answer to a request, of which the query is all that matters. */
+type Answering = (query: URLSearchParams, exchange: HttpExchange) => HttpAnswer | Promise<HttpAnswer>;
+
+/** What etcd serves on its metrics listeners, with its bodies (etcd-v3.md A.7). */
+export function metricsRoutes({ checks, metrics, logger }: HttpRoutesOptions): HttpRoutes {
   const live = { serializable_read: checks.serializableRead };
   const ready = {
     data_corruption: checks.dataCorruption,
@@ -27,34 +28,78 @@ export function httpRoutes({ checks, metrics }: HttpRoutesOptions): HttpRoute {
     linearizable_read: checks.linearizableRead,
     non_learner: checks.nonLearner,
   };
-  return async (path, query) => {
-    switch (path) {
-      case '/health':
-        return health(checks, query);
-      case '/metrics': {
-        const { text, contentType } = await metrics();
-        return { status: 200, contentType, body: text };
-      }
-      case '/version':
-        return json(200, version());
-    }
-    return (
-      (await probe('/livez', { path, query, checks: live })) ??
-      (await probe('/readyz', { path, query, checks: ready })) ?? {
-        status: 404,
-        contentType: PLAIN,
-        body: '404 page not found\n',
-      }
-    );
+  const routes = new Map<string, Answering>([
+    ['/health', (query) => health(checks, query)],
+    ...probeRoutes('/livez', live),
+    ...probeRoutes('/readyz', ready),
+  ]);
+  const handlers = new Map([...routes].map(([path, run]) => [path, getting(run, logger)] as const));
+  // By any method, as in etcd.
+  handlers.set(
+    '/metrics',
+    answering((_query, exchange) => scrape(metrics, exchange), logger),
+  );
+  return handlers;
+}
+
+/** What etcd serves on its client port besides its API. `debugVars` are what `/debug/vars` tells. */
+export function clientRoutes(
+  options: HttpRoutesOptions & { readonly debugVars: () => Readonly<Record<string, unknown>> },
+): HttpRoutes {
+  const { debugVars, logger } = options;
+  return new Map([
+    ...metricsRoutes(options),
+    ['/version', getting(() => version(), logger)],
+    ['/debug/vars', getting(() => vars(debugVars()), logger)],
+  ]);
+}
+
+function getting(run: Answering, logger: Logger): HttpHandler {
+  const answer = answering(run, logger);
+  return (exchange) => {
+    if (exchange.method === 'GET') answer(exchange);
+    else send(exchange, METHOD_NOT_ALLOWED);
   };
 }
 
-function json(status: number, value: unknown): HttpAnswer {
-  return { status, contentType: 'application/json', body: JSON.stringify(value) };
+function answering(run: Answering, logger: Logger): HttpHandler {
+  const serve = async (exchange: HttpExchange): Promise<void> => {
+    try {
+      send(exchange, await run(new URLSearchParams(exchange.query), exchange));
+    } catch (error) {
+      logger.error('an HTTP request failed', { path: exchange.path, error });
+      send(exchange, plainError(500, 'Internal Server Error'));
+    }
+  };
+  return (exchange) => void serve(exchange);
 }
 
-function version(): Record<string, string> {
-  return { etcdserver: ETCD_VERSION, etcdcluster: STORAGE_VERSION, storage: STORAGE_VERSION };
+function version(): HttpAnswer {
+  const versions = { etcdserver: ETCD_VERSION, etcdcluster: STORAGE_VERSION, storage: STORAGE_VERSION };
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(versions) };
+}
+
+/** As Go's expvar writes it. */
+function vars(values: Readonly<Record<string, unknown>>): HttpAnswer {
+  const lines = Object.entries(values).map(
+    ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+  );
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: `{\n${lines.join(',\n')}\n}\n`,
+  };
+}
+
+const compress = promisify(gzip);
+
+async function scrape(metrics: HttpRoutesOptions['metrics'], exchange: HttpExchange): Promise<HttpAnswer> {
+  const { text, contentType } = await metrics();
+  const headers = { 'content-type': contentType };
+  const accepts = exchange.header('accept-encoding') ?? '';
+  if (!/(^|[,\s])gzip\s*(;\s*q=(1|0?\.\d*[1-9])|,|$)/i.test(accepts))
+    return { status: 200, headers, body: text };
+  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: await compress(text) };
 }
 
 async function health(checks: HealthChecks, query: URLSearchParams): Promise<HttpAnswer> {
@@ -66,33 +111,33 @@ async function health(checks: HealthChecks, query: URLSearchParams): Promise<Htt
     const failure = await (serializable ? checks.serializableRead() : checks.linearizableRead());
     if (failure !== undefined) reason = `RANGE ERROR:${failure}`;
   }
-  const healthy = reason === '';
-  // etcd leaves the content type to Go's sniffing, which takes this for plain text; Go's errors end with a newline.
-  const body = JSON.stringify({ health: String(healthy), reason });
-  return healthy
-    ? { status: 200, contentType: PLAIN, body }
-    : { status: 503, contentType: PLAIN, body: `${body}\n` };
+  const body = JSON.stringify({ health: String(reason === ''), reason });
+  if (reason !== '') return plainError(503, body);
+  // etcd leaves the content type to Go's sniffing, which takes this for plain text.
+  return { status: 200, headers: { 'content-type': PLAIN }, body };
 }
 
-interface Probe {
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly checks: Readonly<Record<string, Check>>;
+/** `/livez` or `/readyz` with all its checks, and each of them by itself. */
+function probeRoutes(root: string, checks: Readonly<Record<string, Check>>): [string, Answering][] {
+  const names = Object.keys(checks);
+  return [
+    [
+      root,
+      (query) => {
+        const excluded = new Set(query.getAll('exclude'));
+        const asked = names.filter((each) => !excluded.has(each));
+        return probe(asked, checks, query);
+      },
+    ],
+    ...names.map((name): [string, Answering] => [`${root}/${name}`, (query) => probe([name], checks, query)]),
+  ];
 }
 
-/** `/livez` or `/readyz` with all its checks, or one of them by path; undefined when the path is neither. */
-async function probe(root: string, { path, query, checks }: Probe): Promise<HttpAnswer | undefined> {
-  let names = Object.keys(checks);
-  if (path.startsWith(`${root}/`)) {
-    const name = path.slice(root.length + 1);
-    names = names.filter((each) => each === name);
-    if (names.length === 0) return undefined;
-  } else if (path === root) {
-    const excluded = new Set(query.getAll('exclude'));
-    names = names.filter((each) => !excluded.has(each));
-  } else {
-    return undefined;
-  }
+async function probe(
+  names: readonly string[],
+  checks: Readonly<Record<string, Check>>,
+  query: URLSearchParams,
+): Promise<HttpAnswer> {
   let report = '';
   let healthy = true;
   for (const name of names) {
@@ -103,6 +148,7 @@ async function probe(root: string, { path, query, checks }: Probe): Promise<Http
       report += `[-]${name} failed: ${failure}\n`;
     }
   }
-  if (!healthy) return { status: 503, contentType: PLAIN, body: `${report}\n` };
-  return { status: 200, contentType: PLAIN, body: query.has('verbose') ? `${report}ok\n` : 'ok\n' };
+  if (!healthy) return plainError(503, report);
+  const body = query.has('verbose') ? `${report}ok\n` : 'ok\n';
+  return { status: 200, headers: { 'content-type': PLAIN, ...NOSNIFF }, body };
 }
