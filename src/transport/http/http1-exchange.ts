@@ -23,6 +23,8 @@ export class Http1Exchange implements HttpExchange {
   #awaitsContinue: boolean;
   #isAnswered = false;
   #isEnded = false;
+  /** Node says `finish` also when the connection breaks. */
+  #isWritten = false;
   readonly #drainListeners: (() => void)[] = [];
   readonly #cancelListeners: (() => void)[] = [];
 
@@ -41,6 +43,7 @@ export class Http1Exchange implements HttpExchange {
     this.host = this.header('host') ?? '';
     this.peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
     this.secure = request.socket instanceof TLSSocket;
+    response.once('finish', () => (this.#isWritten = !request.socket.destroyed));
     response.once('close', () => this.#closed());
     response.on('drain', () => this.#drained());
     response.on('error', ignore);
@@ -104,7 +107,7 @@ export class Http1Exchange implements HttpExchange {
       ...(hasLength ? { 'content-length': length } : {}),
     });
     this.#response.end(body);
-    if (!this.#response.writableFinished) this.#response.setTimeout(this.#limits.stallMsMax);
+    if (!this.#isWritten) this.#response.setTimeout(this.#limits.stallMsMax);
   }
 
   start(status: number, headers: HttpHeaders): void {
@@ -127,7 +130,7 @@ export class Http1Exchange implements HttpExchange {
   finish(): void {
     if (this.#isEnded) return;
     this.#response.end();
-    if (!this.#response.writableFinished) this.#response.setTimeout(this.#limits.stallMsMax);
+    if (!this.#isWritten) this.#response.setTimeout(this.#limits.stallMsMax);
   }
 
   onCancel(run: () => void): void {
@@ -176,7 +179,7 @@ export class Http1Exchange implements HttpExchange {
   #closed(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    if (this.#response.writableFinished) return;
+    if (this.#isWritten) return;
     for (const run of this.#cancelListeners) run();
   }
 }

@@ -104,7 +104,10 @@ export class TlsAcceptor {
     this.#waiting.add(raw);
     raw.once('close', () => {
       this.#waiting.remove(raw);
-      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      // Why it was closed is told after this.
+      setImmediate(() => {
+        if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      });
     });
     this.#server.emit('connection', raw);
   }
@@ -132,7 +135,10 @@ export class TlsAcceptor {
     const verification: unknown = socket.authorizationError;
     socket.destroy();
     if (typeof verification === 'string') {
-      this.#log.warn('refused a client', { peer, reason: `its certificate is not accepted: ${verification}` });
+      this.#log.warn('refused a client', {
+        peer,
+        reason: `its certificate is not accepted: ${verification}`,
+      });
       return;
     }
     const { code, reason } = error as NodeJS.ErrnoException & { reason?: string };
@@ -142,10 +148,12 @@ export class TlsAcceptor {
     else this.#log.warn('a TLS handshake failed', { peer, reason: reason ?? error.message });
   }
 
-  /** Node destroys a socket whose client cannot be verified before it tells. */
+  /** Node destroys a socket whose client cannot be verified before it tells. Told each once. */
   #peerOfDestroyed(): string | undefined {
     for (const [key, { raw }] of this.#entries) {
-      if (raw.destroyed) return key.split(' ')[0];
+      if (!raw.destroyed) continue;
+      this.#entries.delete(key);
+      return key.split(' ')[0];
     }
     return undefined;
   }

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { silentLogger } from '../base/index.ts';
+import { RareLog } from './rare-log.ts';
+
+test('the first of a kind is logged at once, the rest every ten seconds with their number', () => {
+  let nowMs = 0;
+  const lines: unknown[] = [];
+  const log = new RareLog(
+    { ...silentLogger, warn: (message, fields) => void lines.push([message, fields]) },
+    () => nowMs,
+  );
+  log.warn('a', { peer: 1 });
+  log.warn('a', { peer: 2 });
+  log.warn('b', { peer: 3 });
+  nowMs = 9_999;
+  log.warn('a', { peer: 4 });
+  nowMs = 10_000;
+  log.warn('a', { peer: 5 });
+  nowMs = 20_000;
+  log.warn('a', { peer: 6 });
+  expect(lines).toEqual([
+    ['a', { peer: 1 }],
+    ['b', { peer: 3 }],
+    ['a', { peer: 5, more: 2 }],
+    ['a', { peer: 6 }],
+  ]);
+});
