@@ -1,5 +1,5 @@
-/** Blocks that are remembered, a power of two: a client uses some ten methods. */
-const SLOTS = 32;
+/** Pairs of blocks that are remembered, a power of two: a client uses some ten methods. */
+const PAIRS = 16;
 /** Longer blocks are not worth comparing. A client that repeats itself sends an octet or two per field. */
 const BLOCK_BYTES_MAX = 128;
 
@@ -10,11 +10,11 @@ interface Remembered {
 }
 
 /**
- * Header blocks and what they mean, as long as the table that they refer to stays as it is. A block has two slots that it
- * may be in, so that two blocks of the same hash do not throw each other out.
+ * Header blocks and what they mean, as long as the table that they refer to stays as it is. Two blocks of the
+ * same hash do not throw each other out: they are a pair, newest first.
  */
 export class BlockCache {
-  readonly #slots = new Array<Remembered | undefined>(SLOTS).fill(undefined);
+  readonly #slots = new Array<Remembered | undefined>(2 * PAIRS).fill(undefined);
   #used = false;
 
   get(block: Uint8Array, start: number, end: number): readonly string[] | undefined {
@@ -22,7 +22,7 @@ export class BlockCache {
     const slot = hash(block, start, end);
     const first = this.#slots[slot];
     if (first !== undefined && isSame(first.block, block, start, end)) return first.fields;
-    const second = this.#slots[slot ^ 1];
+    const second = this.#slots[slot + 1];
     if (second !== undefined && isSame(second.block, block, start, end)) return second.fields;
     return undefined;
   }
@@ -31,8 +31,7 @@ export class BlockCache {
   put(block: Uint8Array, start: number, end: number, fields: readonly string[]): void {
     if (end - start > BLOCK_BYTES_MAX) return;
     const slot = hash(block, start, end);
-    // The older one moves to the other slot, and what was there is forgotten.
-    this.#slots[slot ^ 1] = this.#slots[slot];
+    this.#slots[slot + 1] = this.#slots[slot];
     this.#slots[slot] = { block: Uint8Array.prototype.slice.call(block, start, end), fields };
     this.#used = true;
   }
@@ -45,11 +44,11 @@ export class BlockCache {
   }
 }
 
-/** FNV-1a, folded to a slot. Whoever makes blocks collide slows down only its own connection. */
+/** FNV-1a, folded to the first slot of a pair. Whoever makes blocks collide slows down only its own connection. */
 function hash(block: Uint8Array, start: number, end: number): number {
   let value = 0x811c9dc5 | 0;
   for (let at = start; at < end; at++) value = Math.imul(value ^ block[at]!, 0x01000193);
-  return (value ^ (value >>> 16)) & (SLOTS - 1);
+  return 2 * ((value ^ (value >>> 16)) & (PAIRS - 1));
 }
 
 function isSame(known: Uint8Array, block: Uint8Array, start: number, end: number): boolean {

@@ -194,7 +194,7 @@ describe('refused (each ends the connection)', () => {
     ['the name of a number beyond both tables', '7e 01 61'],
     ['the same for one that is not added', '0f 2f 01 61'],
     ['a table that is larger than was allowed', '3f e2 1f'],
-    ['a change of the table size after a field', '82 20'],
+    ['a change of the table size after a field', '82 20 00 00'],
     ['a literal without a name', '40'],
     ['a literal without a value', '40 01 61'],
     ['a name that is cut off', '00 05 61'],
