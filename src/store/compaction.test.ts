@@ -45,6 +45,13 @@ describe('compaction (B.6)', () => {
     expect(index.revision(index.historyAt(index.historySeek(3)))).toBe(3);
   });
 
+  it('a physical one is answered when the log has been rid of what it took away', async () => {
+    const world = await StoreWorld.open({ cleanerLimits: { deadBytesMin: 1, deadShareMin: 0.01 } });
+    for (let i = 0; i < 10; i++) await world.put(put('a', 'x'.repeat(100_000)));
+    await world.compact(world.store.revision, true);
+    expect(await world.engine.sizeBytes()).toBeLessThan(2 * 100_000);
+  });
+
   it('promise 5: both changes of one key at the compacted revision can be read, also after cleaning', async () => {
     const world = await StoreWorld.open({ limits: { historyBytesInMemoryMax: 0 } });
     await world.put(put('a', 'first'));

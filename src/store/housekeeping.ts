@@ -91,7 +91,8 @@ export class Housekeeping {
       slice: () => {
         if (this.#running && this.#state.index.trimStep(UNITS_PER_STEP)) return true;
         this.#trimming = false;
-        this.#checkCleaned();
+        // Only what has been trimmed is known to be dead.
+        this.#clean();
         return false;
       },
     });

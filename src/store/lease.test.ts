@@ -115,6 +115,27 @@ describe('leases (B.8)', () => {
     expect((await world.range(range('a'))).count).toBe(0);
   });
 
+  it('a restart from a compacted log leaves no deleted key attached: a lease ends with what it has', async () => {
+    const cleanerLimits = { deadBytesMin: 1, deadShareMin: 0.01, removalsMin: 1000 };
+    const world = await StoreWorld.open({ cleanerLimits });
+    await world.grant(1n, 5);
+    await world.put(put('b', '', { lease: 1n }));
+    // A chunk that is cleaned, and names the compaction; behind it one that is worth keeping as it is.
+    for (let i = 0; i < 2; i++) await world.put(put('z', 'z'.repeat(100_000)));
+    const three = [op.put('a', '', { lease: 1n }), op.put('x'), op.put('y', 'y'.repeat(200_000))];
+    await world.txn(txn([], three));
+    await world.deleteRange(deleteRange('a'));
+    await world.put(put('x'));
+    await world.compact(world.store.revision, true);
+    await world.store.close();
+    await world.reopen();
+    expect((await world.timeToLive(1n)).keys).toEqual(['b']);
+    const { revision } = world.store;
+    await world.time.advance(6000);
+    expect(world.store.revision).toBe(revision + 1);
+    expect((await world.range(range('\0', '\0'))).kvs.map(({ key }) => key)).toEqual(['x', 'y', 'z']);
+  });
+
   it('LeaseLeases: soonest to expire first', async () => {
     const world = await StoreWorld.open();
     for (const [id, ttl] of [

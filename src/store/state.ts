@@ -3,7 +3,7 @@ import { KeyIndex, NONE, Segments } from '../index/index.ts';
 import type { KeyId, VersionId } from '../index/index.ts';
 import { EntryKind } from '../log/index.ts';
 import type { Commit, CommitListener, Liveness, LogTarget, Record, VersionKind } from '../log/index.ts';
-import { keyLength, lease } from '../wire/index.ts';
+import { keyLength, keyView, lease } from '../wire/index.ts';
 import { Alarms } from './alarms.ts';
 import { crc32c } from './crc32c.ts';
 import { LeaseTable } from './leases.ts';
@@ -77,12 +77,15 @@ export class State implements LogTarget, CommitListener, Liveness {
     revision: number,
     sub: number,
   ): void {
-    const isPut = kind === EntryKind.put;
-    const added = this.index.add(segment, bodyOffset, bodyLength, revision, sub, !isPut);
-    if (added === NONE) return;
-    const key = this.index.keyOf(added);
-    if (isPut) this.leases.attach(key, lease(this.segments.bytes(segment), bodyOffset, bodyLength));
-    else this.leases.detach(key);
+    const bytes = this.segments.bytes(segment);
+    if (kind === EntryKind.delete) {
+      // Before it takes effect: a removal below the compaction takes its key away at once.
+      if (this.leases.count > 0) this.#detachFrom(keyView(bytes, bodyOffset), revision, sub);
+      this.index.add(segment, bodyOffset, bodyLength, revision, sub, true);
+      return;
+    }
+    const added = this.index.add(segment, bodyOffset, bodyLength, revision, sub, false);
+    if (added !== NONE) this.leases.attach(this.index.keyOf(added), lease(bytes, bodyOffset, bodyLength));
   }
 
   record(record: Record, sequence: number): void {
@@ -181,6 +184,16 @@ export class State implements LogTarget, CommitListener, Liveness {
     this.compactedExact = revision;
     this.index.compactTo(revision);
     this.listener?.compacted(revision);
+  }
+
+  /** The key is deleted, unless that has been applied before. */
+  #detachFrom(key: Bytes, revision: number, sub: number): void {
+    const id = this.index.find(key);
+    if (id === NONE) return;
+    const newest = this.index.newest(id);
+    const newestRevision = this.index.revision(newest);
+    const isOlder = newestRevision < revision || (newestRevision === revision && this.index.sub(newest) < sub);
+    if (isOlder) this.leases.detach(id);
   }
 
   /** What is attached follows the version below the one that goes. */
