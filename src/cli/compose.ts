@@ -13,7 +13,7 @@ import {
   type MethodCounters,
 } from '../server/index.ts';
 import { Store, type StoreOptions } from '../store/index.ts';
-import { createGrpcServer, type GrpcServer } from '../transport/index.ts';
+import { createServer, type GrpcServer } from '../transport/index.ts';
 import { WatchHub, type WatchSource } from '../watch/index.ts';
 import { claimListeners, type Claimed } from './listeners.ts';
 import { commitHistograms, serverMetrics } from './metrics.ts';
@@ -107,12 +107,15 @@ async function startOn(claimed: Claimed, settings: Settings, logger: Logger): Pr
     requestBytesMax: settings.maxRequestBytes,
     txnOpsMax: settings.maxTxnOps,
   };
-  const grpc = createGrpcServer({
+  const grpc = createServer({
     services: etcdServices(context, health, counters),
     receiveBytesMax: settings.maxRequestBytes + receiveOverheadBytes,
     streamsPerConnectionMax: settings.maxConcurrentStreams,
     refuse: refuseByHeaders,
     onFault: (error, path) => onFault(logger, error, path),
+    logger: logger.child({ room: 'transport' }),
+    clock,
+    scheduler: runtime.scheduler,
   });
   const metrics = serverMetrics({ store, hub, counters, memberId }, histograms);
   const http = new HttpServer(

@@ -1,7 +1,6 @@
 /** Carries calls to services: bytes in, bytes out. Knows no etcd. */
 
 export { TransportError, type TransportErrorCode } from './errors.ts';
-export { createGrpcServer, type GrpcServerOptions } from './grpc-server.ts';
 export {
   HttpBodyError,
   type HttpBodyErrorCode,
@@ -11,6 +10,7 @@ export {
 } from './http/exchange.ts';
 export { defaultHttp1Limits, Http1Server, type Http1Limits, type Http1Options } from './http/http1.ts';
 export { Listener, type ListenOptions, type Traffic } from './listener.ts';
+export { createServer, type ServerOptions } from './server.ts';
 export type {
   BidiHandler,
   BidiStream,

@@ -58,7 +58,7 @@ describe('texts', () => {
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         const encoded = percentEncoded(text);
         expect(encoded).toMatch(/^[\x20-\x7e]*$/);
-        expect(decodeURIComponent(encoded)).toBe(text.toWellFormed());
+        expect(decodeURIComponent(encoded)).toBe(Buffer.from(text).toString());
       }),
     );
   });

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import type { BidiStream, Call, ServerStream, Slices } from './service.ts';
-import { GrpcCode, type GrpcStatus } from './status.ts';
+import type { BidiStream, Call, ServerStream, Slices } from '../../../src/transport/index.ts';
+import { GrpcCode, type GrpcStatus } from '../../../src/transport/index.ts';
 
 /** A response as grpc-js sees it: it asks for the length, makes one buffer with a frame head, and has it filled. */
 export type Outgoing = Uint8Array | Slices;

@@ -8,12 +8,12 @@ import {
   type handleUnaryCall,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { BidiCall, ServerStreamCall, UnaryCall } from './grpc-calls.ts';
-import type { GrpcDuplex, GrpcUnaryCall, GrpcWritable, Outgoing } from './grpc-calls.ts';
-import { answerInGosWords, answerUnknownMethods, refuseCalls } from './grpc-texts.ts';
-import type { Listener } from './listener.ts';
-import type { GrpcServer, Method, Reply, Service, UnaryHandler } from './service.ts';
-import { GrpcCode, type GrpcStatus } from './status.ts';
+import { BidiCall, ServerStreamCall, UnaryCall } from './calls.ts';
+import type { GrpcDuplex, GrpcUnaryCall, GrpcWritable, Outgoing } from './calls.ts';
+import { answerInGosWords, answerUnknownMethods, refuseCalls } from './texts.ts';
+import type { Listener } from '../../../src/transport/index.ts';
+import type { GrpcServer, Method, Reply, Service, UnaryHandler } from '../../../src/transport/index.ts';
+import { GrpcCode, type GrpcStatus } from '../../../src/transport/index.ts';
 
 export interface GrpcServerOptions {
   readonly services: readonly Service[];

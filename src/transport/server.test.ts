@@ -1,12 +1,14 @@
 /**
- * Goal: the seam. Method: services that know no gRPC, behind the adapter on a real port, called by grpc-js and, where a
+ * Goal: the seam. Method: services that know no gRPC, behind a server on a real port, called by grpc-js and, where a
  * client of it would refuse to send such a thing, by node:http2.
  */
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { Client, credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createGrpcServer, type GrpcServerOptions } from './grpc-server.ts';
+import { silentLogger } from '../base/index.ts';
+import { NodeClock, NodeScheduler } from '../cli/runtime.ts';
 import { Listener } from './listener.ts';
+import { createServer, type ServerOptions } from './server.ts';
 import type { BidiStream, GrpcServer, Method, ServerStream, Slices } from './service.ts';
 
 const closers: (() => void | Promise<void>)[] = [];
@@ -22,9 +24,12 @@ interface Started {
 
 async function start(
   methods: Record<string, Method>,
-  options: Partial<GrpcServerOptions> = {},
+  options: Partial<ServerOptions> = {},
 ): Promise<Started> {
-  const server = createGrpcServer({
+  const server = createServer({
+    logger: silentLogger,
+    clock: new NodeClock(),
+    scheduler: new NodeScheduler(),
     services: [{ name: 'test.Echo', methods }],
     receiveBytesMax: 1000,
     streamsPerConnectionMax: 100,
@@ -163,7 +168,7 @@ describe('a check of headers', () => {
       await post(url, { ':path': '/test.Echo/Echo', 'x-bad': '\xff' }, Buffer.from([0, 0, 0, 0, 0])),
     ).toMatchObject({
       'grpc-status': '3',
-      'grpc-message': 'bad%20header',
+      'grpc-message': 'bad header',
     });
   });
 });
@@ -172,8 +177,8 @@ describe('messages that are cut short', () => {
   test('are refused', async () => {
     const { url } = await start({ Echo: echo });
     expect(await post(url, { ':path': '/test.Echo/Echo' }, Buffer.from([0, 0, 0, 0, 9, 1]))).toMatchObject({
-      'grpc-status': '13',
-      'grpc-message': 'unexpected%20EOF',
+      'grpc-status': '2',
+      'grpc-message': 'unexpected EOF',
     });
   });
 });

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Server, ServerInterceptingCall, ServerInterceptor, StatusObject } from '@grpc/grpc-js';
-import { GrpcCode, type GrpcStatus } from './status.ts';
+import { GrpcCode, type GrpcStatus } from '../../../src/transport/index.ts';
 
 /**
  * Where grpc-js answers by itself, its words are replaced by those of gRPC for Go, which etcd's clients see otherwise.

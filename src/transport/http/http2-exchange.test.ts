@@ -1,0 +1,185 @@
+/** Goal: HTTP requests on streams of HTTP/2. Method: streams without a connection. */
+import { describe, expect, test } from 'vitest';
+import { FakeStream, requestHead, type TestHeaders } from '../../../test/support/fake-stream.ts';
+import { HttpBodyError, type HttpExchange, type HttpHandler } from './exchange.ts';
+import { serveHttpStream } from './http2-exchange.ts';
+
+const get = { ':method': 'GET', ':scheme': 'https', ':authority': 'host:1', ':path': '/' };
+
+function serve(
+  handler: HttpHandler,
+  headers: TestHeaders = {},
+  endedByPeer = true,
+): { stream: FakeStream; faults: unknown[] } {
+  const stream = new FakeStream(requestHead({ ...get, ...headers }), endedByPeer);
+  const faults: unknown[] = [];
+  serveHttpStream(stream, true, handler, (error, path) => faults.push([error, path]));
+  return { stream, faults };
+}
+
+/** The exchange of a request, for the test to answer. */
+function open(
+  headers: TestHeaders = {},
+  endedByPeer = false,
+): { stream: FakeStream; exchange: HttpExchange } {
+  let exchange: HttpExchange | undefined;
+  const { stream } = serve((opened) => (exchange = opened), headers, endedByPeer);
+  if (exchange === undefined) throw new Error('the handler was not called');
+  return { stream, exchange };
+}
+
+describe('a request', () => {
+  test('is told as it was sent', () => {
+    const { exchange } = open({ ':path': '/a%20b?c=d?e', 'x-name': 'value' });
+    expect(exchange).toMatchObject({
+      method: 'GET',
+      path: '/a%20b',
+      query: 'c=d?e',
+      host: 'host:1',
+      peer: '127.0.0.1:1',
+      secure: true,
+      ended: false,
+    });
+    expect(exchange.header('x-name')).toBe('value');
+    expect(exchange.header('x-other')).toBeUndefined();
+    expect(open({ ':path': '*' }).exchange).toMatchObject({ path: '*', query: '' });
+  });
+
+  test('has a body, which is asked for before much of it comes', async () => {
+    const { stream, exchange } = open({ ':method': 'POST' });
+    stream.receive(Buffer.from('abc'), false, 1);
+    expect(stream.consumedBytes).toBe(0);
+    const body = exchange.body(6);
+    expect(stream.consumedBytes).toBe(3);
+    stream.receive(Buffer.from('def'), true, 2);
+    expect(String(await body)).toBe('abcdef');
+    expect(stream.consumedBytes).toBe(6);
+  });
+
+  test('without a body has an empty one; trailers end one', async () => {
+    expect(await open({}, true).exchange.body(0)).toHaveLength(0);
+    const { stream, exchange } = open({ ':method': 'POST' });
+    stream.receive(Buffer.from('abc'), false);
+    stream.receiver.trailers([]);
+    expect(String(await exchange.body(3))).toBe('abc');
+  });
+
+  test('promise 8: a body that is too long is not kept', async () => {
+    const announced = open({ ':method': 'POST', 'content-length': '7' });
+    await expect(announced.exchange.body(6)).rejects.toMatchObject({ code: 'tooLarge' });
+    const { stream, exchange } = open({ ':method': 'POST' });
+    const body = exchange.body(6);
+    stream.receive(Buffer.from('abcdefg'), false, 4);
+    await expect(body).rejects.toBeInstanceOf(HttpBodyError);
+    stream.receive(Buffer.alloc(1000), true);
+    expect(stream.consumedBytes).toBe(1007);
+    exchange.respond(413, {}, 'too long');
+    expect(stream.sent[0]?.[':status']).toBe('413');
+  });
+
+  test('of a client that goes tells its handler', async () => {
+    const { stream, exchange } = open({ ':method': 'POST' });
+    const events: string[] = [];
+    exchange.onCancel(() => events.push(`cancelled ${exchange.ended}`));
+    const body = exchange.body(6);
+    stream.receiver.cancelled(8);
+    stream.receiver.cancelled(8);
+    await expect(body).rejects.toMatchObject({ code: 'cancelled' });
+    expect(events).toEqual(['cancelled true']);
+    exchange.respond(200, {}, 'late');
+    expect(stream.sent).toEqual([]);
+  });
+});
+
+describe('an answer', () => {
+  test('at once has its length and headers, but not those of HTTP/1.1', () => {
+    const { stream } = serve((exchange) => {
+      exchange.respond(200, { 'content-type': 'text/plain', vary: ['a', 'b'], connection: 'close' }, 'ä');
+      expect(exchange.ended).toBe(true);
+    });
+    expect(stream.sent).toHaveLength(1);
+    expect(stream.sent[0]).toMatchObject({
+      ':status': '200',
+      'content-type': 'text/plain',
+      'content-length': '2',
+      vary: 'b',
+    });
+    expect(Date.parse(stream.sent[0]?.['date'] ?? '')).toBeGreaterThan(Date.now() - 10_000);
+    expect(stream.sent[0]).not.toHaveProperty('connection');
+    expect(stream.body.toString()).toBe('ä');
+    expect(stream.closed).toBe(true);
+  });
+
+  test('to HEAD, and one without content, have no body', () => {
+    const head = serve((exchange) => exchange.respond(200, {}, 'abc'), { ':method': 'HEAD' }).stream;
+    expect(head.sent[0]).toMatchObject({ ':status': '200', 'content-length': '3' });
+    expect([head.body.length, head.closed]).toEqual([0, true]);
+    const none = serve((exchange) => exchange.respond(204, {}, '')).stream;
+    expect(none.sent[0]).not.toHaveProperty('content-length');
+    expect(none.closed).toBe(true);
+    const empty = serve((exchange) => exchange.respond(200, {}, '')).stream;
+    expect(empty.sent[0]).toHaveProperty('content-length', '0');
+    expect(empty.closed).toBe(true);
+  });
+
+  test('in parts goes at the pace of the client', () => {
+    const { stream, exchange } = open();
+    const events: unknown[] = [];
+    exchange.onDrain(() => events.push('drained'));
+    exchange.start(200, {});
+    events.push(exchange.write('a'), exchange.write(''));
+    stream.takesMore = false;
+    events.push(exchange.write(Buffer.from('b')));
+    stream.receiver.drained();
+    exchange.finish();
+    stream.receiver.drained();
+    events.push(exchange.write('late'));
+    expect(events).toEqual([true, true, false, 'drained', false]);
+    expect(stream.body.toString()).toBe('ab');
+    expect(stream.closed).toBe(true);
+    expect(stream.sent[0]).not.toHaveProperty('content-length');
+  });
+
+  test('in parts to HEAD has none', () => {
+    const { stream, exchange } = open({ ':method': 'HEAD' });
+    exchange.start(200, {});
+    expect(exchange.write('a')).toBe(true);
+    expect(stream.closed).toBe(false);
+    exchange.finish();
+    expect([stream.body.length, stream.closed]).toEqual([0, true]);
+  });
+
+  test('of a handler that throws is 500, or breaks off', () => {
+    const fault = new Error('a bug');
+    const early = serve(() => {
+      throw fault;
+    });
+    expect(early.stream.sent[0]?.[':status']).toBe('500');
+    expect(early.faults).toEqual([[fault, '/']]);
+    const late = serve((exchange) => {
+      exchange.start(200, {});
+      throw fault;
+    });
+    expect(late.stream.resetCode).toBe(2);
+    const answered = serve((exchange) => {
+      exchange.respond(200, {}, 'ok');
+      throw fault;
+    });
+    expect(answered.stream.body.toString()).toBe('ok');
+    expect(answered.faults).toHaveLength(1);
+  });
+
+  test('twice, before its head, or with a line break in a header is a bug', () => {
+    const twice = open().exchange;
+    twice.start(200, {});
+    expect(() => twice.start(200, {})).toThrow('answered once');
+    expect(() => open().exchange.write('a')).toThrow('has a head');
+    expect(() => open().exchange.finish()).toThrow('has a head');
+    expect(() => open().exchange.respond(200, { a: 'b\r\nc: d' }, '')).toThrow('one line');
+  });
+});
+
+test('a tunnel is refused', () => {
+  const { stream } = serve(() => expect.unreachable(), { ':method': 'CONNECT', ':path': undefined });
+  expect(stream.sent[0]?.[':status']).toBe('501');
+});
