@@ -33,6 +33,7 @@ export class Session implements SenderHost {
   /** What the client may send on all streams together, and what it was not told of yet. */
   receiveWindow = WINDOW_BYTES_INITIAL;
   #ungranted = 0;
+  #isOver = false;
   readonly #host: SessionHost;
   readonly #grantBytesMin: number;
   readonly #streamGrantBytesMin: number;
@@ -109,8 +110,9 @@ export class Session implements SenderHost {
     this.floods.reset(this.environment.second);
   }
 
-  /** The connection is gone. */
+  /** The connection is over. */
   cancelAll(code: number): void {
+    this.#isOver = true;
     for (const stream of this.streams.all()) {
       this.#remove(stream);
       this.tellCancelled(stream, code);
@@ -157,7 +159,7 @@ export class Session implements SenderHost {
 
   grant(bytes: number): void {
     this.#ungranted += bytes;
-    if (this.#ungranted < this.#grantBytesMin) return;
+    if (this.#ungranted < this.#grantBytesMin || this.#isOver) return;
     this.sender.windowUpdate(0, this.#ungranted);
     this.receiveWindow += this.#ungranted;
     this.#ungranted = 0;

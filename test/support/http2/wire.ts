@@ -24,6 +24,8 @@ export class FakeSocket {
   isStuck = false;
   /** The writes that reached the system: several pieces that were corked together are one. */
   readonly writes: Buffer[] = [];
+  /** What `write` was called with. */
+  readonly pieces: Uint8Array[] = [];
   readonly later: (() => void)[] = [];
   readonly #listeners = new Map<string, Listener[]>();
   #corked: Buffer[] | undefined;
@@ -42,6 +44,7 @@ export class FakeSocket {
   /** Bytes are copied, so that a block that is used again too early is noticed by what arrives, not by luck. */
   write(bytes: Uint8Array, sent?: () => void): boolean {
     this.writableLength += bytes.length;
+    this.pieces.push(bytes);
     if (this.#corked !== undefined) {
       this.#corked.push(bytes as Buffer);
       if (sent !== undefined) this.#corkedCallbacks.push(sent);
