@@ -192,7 +192,8 @@ export class State implements LogTarget, CommitListener, Liveness {
     if (id === NONE) return;
     const newest = this.index.newest(id);
     const newestRevision = this.index.revision(newest);
-    const isOlder = newestRevision < revision || (newestRevision === revision && this.index.sub(newest) < sub);
+    const isOlder =
+      newestRevision < revision || (newestRevision === revision && this.index.sub(newest) < sub);
     if (isOlder) this.leases.detach(id);
   }
 
