@@ -16,7 +16,14 @@ import type { GatewayCall, GatewayCallOptions } from './call.ts';
 import { decodeJson, type DecodedJson } from './json-decoder.ts';
 import { JsonProblem } from './json-reader.ts';
 import { GATEWAY_ROUTES, type GatewayRoute } from './routes.ts';
-import { errorHeaders, httpStatusOf, INTERNAL, invalidArgument, statusJson } from './status.ts';
+import {
+  DEADLINE_EXCEEDED,
+  errorHeaders,
+  httpStatusOf,
+  INTERNAL,
+  invalidArgument,
+  statusJson,
+} from './status.ts';
 import { GatewayStreamCall, type RequestSource } from './stream-call.ts';
 import { parseTimeoutMs } from './timeout.ts';
 import { GatewayUnaryCall } from './unary-call.ts';
@@ -32,6 +39,8 @@ export interface GatewayOptions {
 }
 
 const BODY_BYTES_PER_MESSAGE_BYTE = 2;
+/** A shorter time is over before a call could be made. */
+const timeoutMsMin = 0.01;
 const FORM = 'application/x-www-form-urlencoded';
 
 /** A method of a service with what is needed to speak JSON with it. */
@@ -79,9 +88,10 @@ class Gateway {
       return;
     }
     const timeout = exchange.header('grpc-timeout') ?? '';
-    const timeoutMs = timeout === '' ? Infinity : parseTimeoutMs(timeout);
-    if (timeoutMs === undefined) {
-      fail(exchange, invalidArgument(`invalid grpc-timeout: ${timeout}`));
+    const timeoutMs = parseTimeoutMs(timeout);
+    if (timeoutMs === undefined || timeoutMs < timeoutMsMin) {
+      const malformed = invalidArgument(`invalid grpc-timeout: ${timeout}`);
+      fail(exchange, timeoutMs === undefined ? malformed : DEADLINE_EXCEEDED);
       return;
     }
     const call = { exchange, path: target.path, timeoutMs };

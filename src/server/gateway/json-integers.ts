@@ -1,6 +1,6 @@
 /** Integers of protobuf's JSON mapping: `5`, `5.0`, `50e-1` are all five, and so are they as strings. */
 
-const PARTS = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
+const PARTS = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]*))?$/;
 
 /** More digits than 64 bits have. */
 const digitsMax = 20;
@@ -10,10 +10,11 @@ const exponentMax = 0x7fffffff;
 export function integerOf(number: string): bigint | undefined {
   const match = PARTS.exec(number);
   if (match === null) return undefined;
-  const [, sign, whole = '', fraction = '', exponentText = '0'] = match;
+  const [, sign, whole = '', fraction = '', exponentText = ''] = match;
   const digits = whole === '0' ? '' : whole;
   const decimals = fraction.replace(/0+$/, '');
   if (digits === '' && decimals === '') return 0n;
+  if (exponentText === '+' || exponentText === '-') return undefined;
   const exponent = Number(exponentText);
   if (Math.abs(exponent) > exponentMax) return undefined;
   const magnitude =
@@ -34,8 +35,12 @@ function scaledDown(digits: string, decimals: string, exponent: number): string 
   return point === 0 ? undefined : digits.slice(0, point);
 }
 
-/** The number at the start of a string, as Go's decoder reads it: what follows behind a delimiter does not matter. */
-const LEADING = /^[ \t\r\n]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![-+._a-zA-Z0-9])/;
+/**
+ * The number at the start of a string, as Go's decoder reads it: what follows behind a delimiter does not matter, and an
+ * exponent may have no digits.
+ */
+const LEADING =
+  /^[ \t\r\n]*(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE](?=[^])(?:[+-](?=[^]))?[0-9]*)?)(?![-+._a-zA-Z0-9])/;
 
 export function integerInString(text: string): bigint | undefined {
   if (text.trim() !== text) return undefined;

@@ -1,5 +1,5 @@
 import type { HttpExchange, HttpHandler } from '../../transport/index.ts';
-import { NOT_FOUND, send } from './answer.ts';
+import { NOT_FOUND, PLAIN, send } from './answer.ts';
 import type { HttpRoutes } from './routes.ts';
 
 /** Serves an exchange whose path, decoded, is `path`. */
@@ -24,15 +24,22 @@ export function createMux(routes: HttpRoutes, gateway?: PathHandler): PathHandle
   };
 }
 
+/** Characters that no host can have (Go's `httpguts.ValidHostHeader`). */
+const MALFORMED_HOST = /[^0-9A-Za-z!$%&'()*+,\-.:;=[\]_~]/;
+
 /** The door of a listener: what Go answers before it asks anybody, then `handler` with the decoded path. */
 export function withDecodedPath(handler: PathHandler): HttpHandler {
   return (exchange) => {
     const path = decodePath(exchange.path);
-    if (path === '*' && exchange.method === 'OPTIONS') exchange.respond(200, {}, '');
-    else if (path === undefined || path === '*') {
-      exchange.respond(400, { 'content-type': 'text/plain; charset=utf-8' }, '400 Bad Request');
-    } else handler(exchange, path);
+    if (MALFORMED_HOST.test(exchange.host)) refuse(exchange, '400 Bad Request: malformed Host header');
+    else if (path === '*' && exchange.method === 'OPTIONS') exchange.respond(200, {}, '');
+    else if (path === undefined || path === '*') refuse(exchange, '400 Bad Request');
+    else handler(exchange, path);
   };
+}
+
+function refuse(exchange: HttpExchange, text: string): void {
+  exchange.respond(400, { 'content-type': PLAIN }, text);
 }
 
 /** etcd still serves the older name of its gateway's paths. */

@@ -41,6 +41,8 @@ export class Probe {
   readonly metricsUrl: string;
   /** The listener that serves `/version`. */
   readonly versionUrl: string;
+  /** `http://host:port` of the client port. */
+  readonly clientUrl: string;
   /** The pair is compared by etcd 3.6's rules. */
   readonly older: boolean;
   readonly #client: grpc.Client;
@@ -58,6 +60,7 @@ export class Probe {
   ) {
     this.metricsUrl = options.metricsUrl;
     this.versionUrl = options.versionUrl;
+    this.clientUrl = `http://${target}`;
     this.older = options.older;
     this.#masksRevisions = options.masksRevisions;
     this.#client = new grpc.Client(target, grpc.credentials.createInsecure(), {
