@@ -4,17 +4,10 @@
  * - `missingValue`: a flag that takes a value has none;
  * - `invalidValue`: a value that its type or bounds do not allow;
  * - `unexpectedArgument`: something that is not a flag;
- * - `unsupported`: etcd knows it and Engram does not yet, and to ignore it would be dangerous;
  * - `unreadableFile`: the file of `--config-file` cannot be read or parsed.
  */
 export type ConfigErrorCode =
-  | 'unknownFlag'
-  | 'repeatedFlag'
-  | 'missingValue'
-  | 'invalidValue'
-  | 'unexpectedArgument'
-  | 'unsupported'
-  | 'unreadableFile';
+  'unknownFlag' | 'repeatedFlag' | 'missingValue' | 'invalidValue' | 'unexpectedArgument' | 'unreadableFile';
 
 /** A configuration that is refused. The message names the place (flag, variable or file key) and what is wrong. */
 export class ConfigError extends Error {

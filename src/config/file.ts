@@ -1,39 +1,66 @@
 import { ConfigError } from './errors.ts';
 import { ignoreForeign, resolveAlias, unknownFlag, type Given } from './flags.ts';
-import { FOREIGN_FLAGS, TLS_FILE_KEYS } from './foreign-flags.ts';
+import { FOREIGN_FLAGS, TLS_FILE_FLAGS, TLS_FILE_KEYS } from './foreign-flags.ts';
 import { SCHEMA } from './schema.ts';
 
 const OWN_FLAGS: ReadonlyMap<string, string> = new Map(
   Object.values(SCHEMA).map((row) => [row.flag, row.type.placeholder]),
 );
 
+/** A key of the file with its value; `origin` names it in messages. */
+interface FileEntry {
+  readonly key: string;
+  readonly value: unknown;
+  readonly origin: string;
+}
+
 /**
  * The settings in a config file: an object with the flags as keys. Values are texts, numbers, booleans, or lists of texts.
- * A number for a duration counts nanoseconds, as in etcd's files.
+ * A number for a duration counts nanoseconds, as in etcd's files. TLS may also be in a block of its own, as it is there.
  */
 export function readFileSettings(document: unknown, path: string, warn: (message: string) => void): Given {
   const given: Given = new Map();
-  if (document === null || document === undefined) return given;
-  if (typeof document !== 'object' || Array.isArray(document)) {
-    throw new ConfigError('unreadableFile', `${path} must hold keys and values`);
-  }
   const ignored = new Set<string>();
-  for (const [key, value] of Object.entries(document)) {
-    const origin = `${key} in ${path}`;
-    if (TLS_FILE_KEYS.has(key)) {
-      throw new ConfigError('unsupported', `${origin} is refused: TLS is not supported yet`);
-    }
+  for (const { key, value, origin } of entriesOf(document, path, warn)) {
     const flag = resolveAlias(key, warn);
     const placeholder = OWN_FLAGS.get(flag);
     if (placeholder === undefined && !FOREIGN_FLAGS.has(flag)) throw unknownFlag(origin, flag);
     if (value === null || value === undefined) continue;
     const text = textOf(value, origin, placeholder === 'DURATION');
-    if (placeholder === undefined) ignoreForeign({ flag, text, origin }, ignored, warn);
+    if (placeholder === undefined) ignoreForeign({ flag, origin }, ignored, warn);
     else if (flag === 'config-file')
       throw new ConfigError('invalidValue', `${origin} cannot name another file`);
+    else if (given.has(flag)) throw new ConfigError('repeatedFlag', `${origin} is given twice`);
     else given.set(flag, { text, origin });
   }
   return given;
+}
+
+/** The keys of the file, and those of etcd's block for the TLS of clients, under the names of their flags. */
+function* entriesOf(document: unknown, path: string, warn: (message: string) => void): Iterable<FileEntry> {
+  for (const [key, value] of Object.entries(objectOf(document, path))) {
+    const origin = `${key} in ${path}`;
+    if (key === 'client-transport-security') yield* tlsEntriesOf(value, origin);
+    else if (key === 'peer-transport-security') warn(`${origin} has no meaning here and is ignored`);
+    else yield { key, value, origin };
+  }
+}
+
+function* tlsEntriesOf(block: unknown, path: string): Iterable<FileEntry> {
+  for (const [name, value] of Object.entries(objectOf(block, path))) {
+    const origin = `${name} of ${path}`;
+    // The port for clients never looks at it, in etcd either.
+    if (name === 'skip-client-san-verification') continue;
+    const key = TLS_FILE_KEYS.get(name) ?? name;
+    if (!TLS_FILE_FLAGS.has(key)) throw unknownFlag(origin, key);
+    yield { key, value, origin };
+  }
+}
+
+function objectOf(value: unknown, path: string): object {
+  if (value === null || value === undefined) return {};
+  if (typeof value === 'object' && !Array.isArray(value)) return value;
+  throw new ConfigError('unreadableFile', `${path} must hold keys and values`);
 }
 
 function textOf(value: unknown, origin: string, isDuration: boolean): string {

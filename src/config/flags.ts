@@ -26,7 +26,7 @@ export function readFlags(args: readonly string[], warn: (message: string) => vo
     text ??= args[++at];
     if (text === undefined) throw new ConfigError('missingValue', `--${flag} needs a value`);
     if (FOREIGN_FLAGS.has(flag)) {
-      ignoreForeign({ flag, text, origin: `--${flag}` }, ignored, warn);
+      ignoreForeign({ flag, origin: `--${flag}` }, ignored, warn);
       continue;
     }
     if (given.has(flag)) throw new ConfigError('repeatedFlag', `--${flag} is given twice`);
@@ -42,29 +42,12 @@ export function resolveAlias(flag: string, warn: (message: string) => void): str
   return real;
 }
 
-const PEER_URL_FLAGS = new Set([
-  'listen-peer-urls',
-  'initial-advertise-peer-urls',
-  'listen-client-http-urls',
-]);
-
-/** Warns once of a flag that has no meaning here; refuses it where ignoring it would be dangerous. */
+/** Warns once of a flag that has no meaning here. */
 export function ignoreForeign(
-  { flag, text, origin }: { flag: string; text: string; origin: string },
+  { flag, origin }: { flag: string; origin: string },
   ignored: Set<string>,
   warn: (message: string) => void,
 ): void {
-  const isOff = text === '' || (FOREIGN_FLAGS.get(flag)?.isBoolean === true && /^(0|f|false)$/i.test(text));
-  if (FOREIGN_FLAGS.get(flag)?.isTls === true) {
-    if (isOff) return;
-    throw new ConfigError('unsupported', `${origin} is refused: TLS is not supported yet`);
-  }
-  if (PEER_URL_FLAGS.has(flag) && /https:|unixs:/.test(text)) {
-    throw new ConfigError(
-      'unsupported',
-      `${origin} is refused: TLS is not supported yet, and ${text} asks for it`,
-    );
-  }
   if (ignored.has(flag)) return;
   ignored.add(flag);
   warn(`${origin} has no meaning here and is ignored`);

@@ -27,32 +27,31 @@ const IGNORED_WITH_VALUE = `
   experimental-distributed-tracing-sampling-rate experimental-distributed-tracing-service-name
   experimental-downgrade-check-time experimental-max-learners experimental-snapshot-catchup-entries
   experimental-warning-apply-duration experimental-warning-unary-request-duration feature-gates
-  grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout heartbeat-interval
-  initial-advertise-peer-urls initial-cluster initial-cluster-state initial-cluster-token listen-client-http-urls
+  heartbeat-interval
+  initial-advertise-peer-urls initial-cluster initial-cluster-state initial-cluster-token
   listen-peer-urls log-outputs log-rotation-config-json logger max-learners max-snapshots max-wals metrics
   raft-read-timeout raft-write-timeout snapshot-catchup-entries snapshot-count v2-deprecation wal-dir
   warning-apply-duration warning-unary-request-duration`;
 
-/** TLS: to ignore these would serve in the clear what was meant to be encrypted. */
-const TLS_BOOLEAN = `
-  auto-tls client-cert-auth experimental-peer-skip-client-san-verification peer-auto-tls peer-client-cert-auth
-  peer-skip-client-san-verification`;
-const TLS_WITH_VALUE = `
-  cert-file cipher-suites client-cert-allowed-hostname client-cert-file client-crl-file client-key-file key-file
-  peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file peer-client-cert-file peer-client-key-file
-  peer-crl-file peer-key-file peer-trusted-ca-file self-signed-cert-validity tls-max-version tls-min-version
-  trusted-ca-file`;
+/**
+ * TLS between members of a cluster, which this server does not talk to, and the certificate that etcd's gateway shows to
+ * etcd, which are one here: accepted with a warning.
+ */
+const IGNORED_TLS_BOOLEAN = `
+  experimental-peer-skip-client-san-verification peer-auto-tls peer-client-cert-auth peer-skip-client-san-verification`;
+const IGNORED_TLS_WITH_VALUE = `
+  client-cert-file client-key-file peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file
+  peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file peer-trusted-ca-file`;
 
 export interface ForeignFlag {
   readonly isBoolean: boolean;
-  readonly isTls: boolean;
 }
 
 export const FOREIGN_FLAGS: ReadonlyMap<string, ForeignFlag> = new Map([
-  ...entries(IGNORED_BOOLEAN, { isBoolean: true, isTls: false }),
-  ...entries(IGNORED_WITH_VALUE, { isBoolean: false, isTls: false }),
-  ...entries(TLS_BOOLEAN, { isBoolean: true, isTls: true }),
-  ...entries(TLS_WITH_VALUE, { isBoolean: false, isTls: true }),
+  ...entries(IGNORED_BOOLEAN, { isBoolean: true }),
+  ...entries(IGNORED_TLS_BOOLEAN, { isBoolean: true }),
+  ...entries(IGNORED_WITH_VALUE, { isBoolean: false }),
+  ...entries(IGNORED_TLS_WITH_VALUE, { isBoolean: false }),
 ]);
 
 /** Older names of flags that are settings here. */
@@ -60,10 +59,16 @@ export const ALIASES: ReadonlyMap<string, string> = new Map([
   ['experimental-watch-progress-notify-interval', 'watch-progress-notify-interval'],
 ]);
 
-/** Keys of etcd's config file that hold TLS settings. */
-export const TLS_FILE_KEYS: ReadonlySet<string> = new Set([
-  'client-transport-security',
-  'peer-transport-security',
+/** What etcd's config file calls a flag inside `client-transport-security`; other keys there are flags as they are. */
+export const TLS_FILE_KEYS: ReadonlyMap<string, string> = new Map([
+  ['allowed-cn', 'client-cert-allowed-cn'],
+  ['allowed-hostname', 'client-cert-allowed-hostname'],
+]);
+
+/** All flags that may be inside `client-transport-security`. */
+export const TLS_FILE_FLAGS: ReadonlySet<string> = new Set([
+  ...['cert-file', 'key-file', 'client-cert-file', 'client-key-file', 'client-cert-auth', 'trusted-ca-file'],
+  ...['auto-tls', 'client-cert-allowed-cn', 'client-cert-allowed-hostname'],
 ]);
 
 function entries(names: string, flag: ForeignFlag): [string, ForeignFlag][] {

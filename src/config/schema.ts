@@ -6,7 +6,9 @@ import {
   identifier,
   integer,
   list,
+  optionalChoice,
   origins,
+  path,
   text,
   urls,
   type ValueType,
@@ -30,6 +32,7 @@ function row<T, D extends string | undefined>(definition: SettingRow<T, D>): Set
 
 const GIB = 2 ** 30;
 const DAY_MS = 24 * 3_600_000;
+const YEAR_MS = 365 * DAY_MS;
 
 /** Every setting there is. Flags that etcd has too mean what they mean there. */
 export const SCHEMA = {
@@ -69,6 +72,13 @@ export const SCHEMA = {
     default: 'http://127.0.0.1:2379',
     doc: 'Where clients are served. Port 0 lets the system choose.',
   }),
+  listenClientHttpUrls: row({
+    flag: 'listen-client-http-urls',
+    type: urls,
+    default: undefined,
+    defaultShown: 'what --listen-client-urls says',
+    doc: 'Where clients are served over HTTP other than gRPC. If given, --listen-client-urls serve gRPC alone.',
+  }),
   advertiseClientUrls: row({
     flag: 'advertise-client-urls',
     type: urls,
@@ -82,6 +92,96 @@ export const SCHEMA = {
     default: undefined,
     defaultShown: 'http://127.0.0.1:2381, if free',
     doc: 'Where /metrics, /health, /livez and /readyz are served besides the client port.',
+  }),
+  certFile: row({
+    flag: 'cert-file',
+    type: path,
+    default: '',
+    doc: "The server's certificate, and those of its issuers after it, for https:// URLs. Read again when it changes.",
+  }),
+  keyFile: row({
+    flag: 'key-file',
+    type: path,
+    default: '',
+    doc: 'The key of --cert-file.',
+  }),
+  trustedCaFile: row({
+    flag: 'trusted-ca-file',
+    type: path,
+    default: '',
+    doc: 'Authorities of client certificates. If given, a client needs one to be served.',
+  }),
+  clientCertAuth: row({
+    flag: 'client-cert-auth',
+    type: boolean,
+    default: 'false',
+    doc: 'Clients need a certificate of --trusted-ca-file. It alone says the same.',
+  }),
+  clientCrlFile: row({
+    flag: 'client-crl-file',
+    type: path,
+    default: '',
+    doc: 'List of revoked client certificates, in DER or PEM.',
+  }),
+  clientCertAllowedHostname: row({
+    flag: 'client-cert-allowed-hostname',
+    type: list,
+    default: '',
+    doc: 'Host names or addresses of which a client certificate must have one. Empty: any will do.',
+  }),
+  clientCertAllowedCn: row({
+    flag: 'client-cert-allowed-cn',
+    type: list,
+    default: '',
+    doc: 'Common names of which a client certificate must have one. Empty: any will do.',
+  }),
+  cipherSuites: row({
+    flag: 'cipher-suites',
+    type: list,
+    default: '',
+    doc: "Cipher suites of TLS 1.2 that may be used, by Go's names. Empty: those that OpenSSL chooses.",
+  }),
+  tlsMinVersion: row({
+    flag: 'tls-min-version',
+    type: optionalChoice('TLS1.2', 'TLS1.3'),
+    default: 'TLS1.2',
+    doc: 'Oldest version of TLS that is served.',
+  }),
+  tlsMaxVersion: row({
+    flag: 'tls-max-version',
+    type: optionalChoice('TLS1.2', 'TLS1.3'),
+    default: '',
+    doc: 'Newest version of TLS that is served. Empty: the newest there is.',
+  }),
+  autoTls: row({
+    flag: 'auto-tls',
+    type: boolean,
+    default: 'false',
+    doc: 'Without --cert-file: make a certificate that signs itself, in fixtures/client of --data-dir.',
+  }),
+  selfSignedCertValidity: row({
+    flag: 'self-signed-cert-validity',
+    type: integer({ min: 1, max: 1000 }),
+    default: '1',
+    doc: 'Years for which a certificate of --auto-tls is valid. When they are over, the next start makes another.',
+  }),
+  grpcKeepaliveMinTime: row({
+    flag: 'grpc-keepalive-min-time',
+    type: durationMs({ min: 0, max: YEAR_MS }),
+    default: '5s',
+    doc: 'A client that pings more often than this is told to go away. 0: 5 minutes, as in etcd.',
+  }),
+  grpcKeepaliveInterval: row({
+    flag: 'grpc-keepalive-interval',
+    type: durationMs({ min: 0, max: YEAR_MS }),
+    default: '2h',
+    doc: 'A client that says nothing for this long is pinged. 0: the default, as in etcd.',
+  }),
+  grpcKeepaliveTimeout: row({
+    flag: 'grpc-keepalive-timeout',
+    type: durationMs({ min: 0, max: YEAR_MS }),
+    default: '20s',
+    doc: 'How long the answer to such a ping may take before the connection is closed. 0: the default, as in etcd.',
   }),
   enableGrpcGateway: row({
     flag: 'enable-grpc-gateway',

@@ -108,15 +108,12 @@ describe('flags of etcd', () => {
   test('are all known, and none is also a setting', () => {
     const own = new Set<string>(Object.values(SCHEMA).map((row) => row.flag));
     expect([...FOREIGN_FLAGS.keys()].filter((flag) => own.has(flag))).toEqual([]);
-    expect(FOREIGN_FLAGS.size).toBeGreaterThan(110);
+    expect(FOREIGN_FLAGS.size + own.size).toBeGreaterThan(140);
   });
 
-  test('for TLS are refused, unless they turn it off', async () => {
-    expect((await refusal(['--cert-file=/a.pem'])).message).toContain('TLS is not supported yet');
-    expect((await refusal(['--peer-auto-tls'])).code).toBe('unsupported');
-    expect((await refusal(['--listen-peer-urls=https://127.0.0.1:2380'])).code).toBe('unsupported');
-    expect((await refusal(['--listen-client-urls=https://127.0.0.1:2379'])).message).toContain('TLS');
-    expect((await read(['--client-cert-auth=false', '--cert-file='])).warnings).toEqual([]);
+  test('for TLS between members are ignored: there is no traffic between members', async () => {
+    const args = ['--peer-auto-tls', '--listen-peer-urls=https://127.0.0.1:2380', '--peer-cert-file=/a.pem'];
+    expect((await read(args)).warnings).toHaveLength(3);
   });
 
   test("kubeadm's old name of the progress interval works", async () => {
@@ -253,8 +250,125 @@ describe('the config file', () => {
       'did you mean --name?',
     );
     expect((await refusal([`--config-file=${write('e.yaml', 'name: {}')}`])).code).toBe('invalidValue');
-    const tls = write('f.yaml', 'client-transport-security:\n  cert-file: a\n');
-    expect((await refusal([`--config-file=${tls}`])).code).toBe('unsupported');
+    const tls = write('f.yaml', 'client-transport-security: a\n');
+    expect((await refusal([`--config-file=${tls}`])).code).toBe('unreadableFile');
+    const unknown = write('g.yaml', 'client-transport-security:\n  name: a\n');
+    expect((await refusal([`--config-file=${unknown}`])).code).toBe('unknownFlag');
+    const twice = write('h.yaml', 'cert-file: a\nclient-transport-security: {cert-file: b}\n');
+    expect((await refusal([`--config-file=${twice}`])).code).toBe('repeatedFlag');
+  });
+});
+
+describe('TLS', () => {
+  const pair = ['--cert-file=/c.pem', '--key-file=/k.pem'];
+  const https = '--listen-client-urls=https://127.0.0.1:2379';
+
+  test('is off by default, and empty values leave it off', async () => {
+    const off = [
+      '--cert-file=',
+      '--key-file',
+      '',
+      '--client-cert-auth=false',
+      '--tls-max-version=',
+      '--cipher-suites=',
+    ];
+    const { settings, warnings } = await read(off);
+    expect(warnings).toEqual([]);
+    expect(settings).toMatchObject({
+      ...{ certFile: undefined, keyFile: undefined, trustedCaFile: undefined, clientCertAuth: false },
+      ...{ cipherSuites: [], tlsMinVersion: 'TLS1.2', tlsMaxVersion: undefined, autoTls: false },
+      selfSignedCertValidity: 1,
+    });
+  });
+
+  test('takes the flags of etcd', async () => {
+    const { settings, warnings } = await read([
+      ...[https, ...pair, '--trusted-ca-file=/ca.pem', '--client-cert-auth', '--client-crl-file=/crl.der'],
+      ...['--client-cert-allowed-hostname=a.example,10.0.0.1', '--tls-max-version=TLS1.3'],
+      '--cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_AES_128_CBC_SHA',
+    ]);
+    expect(warnings).toEqual([]);
+    expect(settings).toMatchObject({
+      ...{ certFile: '/c.pem', keyFile: '/k.pem', trustedCaFile: '/ca.pem', clientCrlFile: '/crl.der' },
+      clientCertAllowedHostname: ['a.example', '10.0.0.1'],
+      cipherSuites: ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'TLS_RSA_WITH_AES_128_CBC_SHA'],
+    });
+  });
+
+  test("takes the block of etcd's config file", async () => {
+    const file = write(
+      'tls.yaml',
+      [
+        'listen-client-urls: https://127.0.0.1:2379',
+        'client-transport-security:',
+        '  cert-file: /c.pem',
+        '  key-file: /k.pem',
+        '  client-cert-auth: true',
+        '  trusted-ca-file: /ca.pem',
+        '  auto-tls: false',
+        '  allowed-cn: [alice, bob]',
+        '  skip-client-san-verification: true',
+        'peer-transport-security: {cert-file: /p.pem}',
+        'cipher-suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]',
+        'tls-min-version: TLS1.2',
+        'grpc-keepalive-interval: 1000000000',
+      ].join('\n'),
+    );
+    const { settings, warnings } = await read([`--config-file=${file}`]);
+    expect(warnings).toEqual([`peer-transport-security in ${file} has no meaning here and is ignored`]);
+    expect(settings).toMatchObject({
+      ...{ certFile: '/c.pem', keyFile: '/k.pem', clientCertAuth: true, trustedCaFile: '/ca.pem' },
+      ...{ clientCertAllowedCn: ['alice', 'bob'], grpcKeepaliveInterval: 1000 },
+      cipherSuites: ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'],
+    });
+  });
+
+  test.each([
+    [[pair[0]!], '--cert-file needs --key-file'],
+    [[pair[1]!], '--key-file needs --cert-file'],
+    [[https], 'https://127.0.0.1:2379 needs --cert-file and --key-file, or --auto-tls'],
+    [['--listen-metrics-urls=https://a:1'], 'https://a:1 needs --cert-file and --key-file, or --auto-tls'],
+    [
+      ['--listen-client-http-urls=HTTPS://a:1'],
+      'HTTPS://a:1 needs --cert-file and --key-file, or --auto-tls',
+    ],
+    [[https, ...pair, '--client-cert-auth'], '--client-cert-auth needs --trusted-ca-file'],
+    [[https, ...pair, '--client-crl-file=/c'], '--client-crl-file needs --trusted-ca-file'],
+    [[https, '--auto-tls', '--client-cert-allowed-cn=a'], '--client-cert-allowed-cn needs --trusted-ca-file'],
+    [[https, ...pair, '--tls-min-version=TLS1.3', '--tls-max-version=TLS1.2'], 'is greater than'],
+    [[https, ...pair, '--tls-min-version=TLS1.3', '--cipher-suites=x'], 'cannot be chosen'],
+    [[https, ...pair, '--tls-min-version=TLS1.1'], 'must be one of TLS1.2, TLS1.3'],
+    [['--self-signed-cert-validity=0'], 'must be at least 1'],
+    [
+      ['--listen-client-urls=http://a:1', '--listen-client-http-urls=http://a:1'],
+      'http://a:1 is in --listen-client-urls and in --listen-client-http-urls',
+    ],
+    [
+      [
+        https,
+        ...pair,
+        '--trusted-ca-file=/t',
+        '--client-cert-allowed-cn=a',
+        '--client-cert-allowed-hostname=a',
+      ],
+      'exclude each other',
+    ],
+  ])('%j is refused', async (args, message) => {
+    const error = await refusal(args);
+    expect(error.code).toBe('invalidValue');
+    expect(error.message).toContain(message);
+  });
+
+  test('that does not protect a port is warned of', async () => {
+    const { warnings } = await read([
+      '--listen-client-urls=https://a:1,http://b:2',
+      ...[...pair, '--trusted-ca-file=/t', '--auto-tls', '--listen-metrics-urls=http://c:3'],
+    ]);
+    expect(warnings).toEqual([
+      '--auto-tls is ignored, because --cert-file is given',
+      'http://b:2 is served in plain text, although --cert-file is given',
+      'http://b:2 is served to clients without a certificate, although --trusted-ca-file is given',
+    ]);
   });
 });
 

@@ -6,6 +6,7 @@ import { readFlags, type Given } from './flags.ts';
 import { defaultQuotaBytes } from './quota.ts';
 import { parseRetention, type Retention } from './retention.ts';
 import { SCHEMA, type SettingName, type SettingRow, type Values } from './schema.ts';
+import { checkTls } from './tls.ts';
 import { ValueProblem } from './values.ts';
 
 /** What a server is to be, checked. Durations are milliseconds, sizes bytes. */
@@ -35,7 +36,8 @@ export async function readSettings(
   const environment = readEnvironment(source.environment ?? process.env, warn);
   const path = flags.get('config-file')?.text ?? environment.get('config-file')?.text;
   const file = path === undefined ? (new Map() as Given) : await readConfigFile(path, warn);
-  return { settings: check([flags, environment, file]), warnings };
+  const settings = check([flags, environment, file], warn);
+  return { settings, warnings };
 }
 
 async function readConfigFile(path: string, warn: (message: string) => void): Promise<Given> {
@@ -51,16 +53,13 @@ async function readConfigFile(path: string, warn: (message: string) => void): Pr
   return readFileSettings(document, path, warn);
 }
 
-function check(sources: readonly Given[]): Settings {
+function check(sources: readonly Given[], warn: (message: string) => void): Settings {
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(SCHEMA) as SettingName[]) values[name] = valueOf(SCHEMA[name], sources);
   // The loop above has given every name of SCHEMA a value of its own type.
-  const {
-    configFile: _path,
-    autoCompactionMode,
-    autoCompactionRetention,
-    ...rest
-  } = values as unknown as Values;
+  const checked = values as unknown as Values;
+  checkTls(checked, warn);
+  const { configFile: _path, autoCompactionMode, autoCompactionRetention, ...rest } = checked;
   const quota = rest.quotaBackendBytes;
   return {
     ...rest,

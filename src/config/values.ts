@@ -41,6 +41,11 @@ export const identifier: ValueType<string> = valueType('NAME', (value) => {
   return value;
 });
 
+/** The path of a file; none when empty, as etcd's flags have it. */
+export const path: ValueType<string | undefined> = valueType('PATH', (value) =>
+  value === '' ? undefined : value,
+);
+
 /** Texts separated by commas; none when empty. */
 export const list: ValueType<string[]> = valueType('LIST', (value) =>
   value === '' ? [] : value.split(',').map((each) => each.trim()),
@@ -56,6 +61,12 @@ export const origins: ValueType<string[]> = valueType('ORIGINS', (value) => {
   }
   return all;
 });
+
+/** One of the options; none when empty. */
+export function optionalChoice<const T extends string>(...options: readonly T[]): ValueType<T | undefined> {
+  const type = choice(...options);
+  return { ...type, parse: (value) => (value === '' ? undefined : type.parse(value)) };
+}
 
 export function choice<const T extends string>(...options: readonly T[]): ValueType<T> {
   return valueType(options.join('|'), (value) => {
@@ -119,7 +130,7 @@ export function durationMs(bounds: { min: number; max: number }): ValueType<numb
   });
 }
 
-/** `http://host:port` URLs, separated by commas. */
+/** `http://host:port` and `https://host:port` URLs, separated by commas. */
 export const urls: ValueType<string[]> = valueType('URLS', (value) => {
   const list = value.split(',').map((each) => each.trim());
   const seen = new Set<string>();
@@ -138,13 +149,12 @@ function checkUrl(value: string): void {
   } catch {
     throw new ValueProblem(`must be URLs as in http://127.0.0.1:2379, not "${value}"`);
   }
-  if (url.protocol === 'https:') {
-    throw new ValueProblem(`cannot be ${value}: TLS is not supported yet, use http://`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new ValueProblem(`must be http:// or https:// URLs, not "${value}"`);
   }
-  if (url.protocol !== 'http:') throw new ValueProblem(`must be http:// URLs, not "${value}"`);
   if (!/:\d+\/?$/.test(value)) throw new ValueProblem(`must name a port, as in ${value}:2379`);
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
-    throw new ValueProblem(`must be http://host:port without anything else, not "${value}"`);
+    throw new ValueProblem(`must be ${url.protocol}//host:port without anything else, not "${value}"`);
   }
 }
 
