@@ -12,7 +12,7 @@ const rooms = {
   config: { rooms: ['base'], packages: ['yaml'] },
   telemetry: { rooms: ['base'], packages: ['pino', 'prom-client'] },
   engine: { rooms: ['base'], packages: [] },
-  transport: { rooms: ['base'], packages: ['@grpc/grpc-js', 'asn1js', 'pkijs'] },
+  transport: { rooms: ['base'], packages: ['asn1js', 'pkijs'] },
   index: { rooms: ['base'], packages: [] },
   tikv: { rooms: ['base'], packages: ['@grpc/grpc-js', '@grpc/proto-loader'] },
   snapshot: { rooms: ['base', 'wire'], packages: [] },

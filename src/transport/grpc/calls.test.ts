@@ -2,74 +2,17 @@
  * Goal: what gRPC makes of a request. Method: calls on a stream without a connection; the expected statuses are what
  * etcd 3.7.3 (gRPC for Go) answered to the same requests.
  */
-import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
-import { FakeStream, framed, grpcHead, type TestHeaders } from '../../../test/support/fake-stream.ts';
-import { TestTime } from '../../../test/property/store-world.ts';
+import { describe, expect, test } from 'vitest';
+import { CallsServer } from '../../../test/support/calls-server.ts';
+import { FakeStream, framed, grpcHead } from '../../../test/support/fake-stream.ts';
 import type { BidiStream, Method, Slices } from '../service.ts';
-import { GrpcCalls, type GrpcCallsOptions } from './calls.ts';
-import { Deadlines } from './deadlines.ts';
 
-const echo: Method = { kind: 'unary', handle: (request, _call, reply) => reply(undefined, request) };
-/** Answers with each message in brackets, and with a full stop at the end. */
-const bidi: Method = {
-  kind: 'bidi',
-  handle: (stream) => {
-    stream.onMessage((message) => void stream.send([Buffer.from('['), message, Buffer.from(']')]));
-    stream.onHalfClose(() => {
-      stream.send([Buffer.from('.')]);
-      stream.end();
-    });
-  },
-};
-const twice: Method = {
-  kind: 'serverStream',
-  handle: (request, stream) => {
-    stream.send([request]);
-    stream.send([request]);
-    stream.end();
-  },
-};
-
-class Server {
-  readonly time = new TestTime();
-  readonly deadlines = new Deadlines(this.time, this.time);
-  readonly faults: unknown[] = [];
-  readonly calls: GrpcCalls;
-
-  constructor(methods: Record<string, Method> = {}, options: Partial<GrpcCallsOptions> = {}) {
-    this.calls = new GrpcCalls({
-      services: [{ name: 'test.Echo', methods: { Echo: echo, Bidi: bidi, Twice: twice, ...methods } }],
-      receiveBytesMax: 1000,
-      deadlines: this.deadlines,
-      refuse: undefined,
-      onFault: (error) => this.faults.push(error),
-      ...options,
-    });
-  }
-
-  open(method: string, headers: TestHeaders = {}, endedByPeer = false): FakeStream {
-    const path = method.startsWith('/') ? method : `/test.Echo/${method}`;
-    const stream = new FakeStream(grpcHead(path, headers), endedByPeer);
-    this.calls.request(stream);
-    return stream;
-  }
-
-  /** A request in one piece, or left open. */
-  ask(method: string, body: Uint8Array, headers: TestHeaders = {}, isLast = true): FakeStream {
-    const stream = this.open(method, headers);
-    stream.receive(body, isLast);
-    return stream;
-  }
-}
-
-const gzip = { 'grpc-encoding': 'gzip', 'grpc-accept-encoding': 'identity, gzip' };
 const ok = { code: 0, message: '' };
 
 describe('unary calls', () => {
   test('are answered when their message is there, whatever follows', () => {
-    const server = new Server();
+    const server = new CallsServer();
     for (const [body, isLast] of [
       [framed('abc'), true],
       [framed('abc'), false],
@@ -101,7 +44,7 @@ describe('unary calls', () => {
     ],
   ])('of %s fail', (_name, body, code, message) => {
     for (const frameBytes of [Infinity, 1]) {
-      const stream = new Server().open('Echo');
+      const stream = new CallsServer().open('Echo');
       stream.receive(body, true, frameBytes);
       expect(stream.sent).toHaveLength(1);
       expect(stream.sent[0]).toMatchObject({ ':status': '200', 'content-type': 'application/grpc' });
@@ -110,19 +53,19 @@ describe('unary calls', () => {
   });
 
   test('without a body fail', () => {
-    expect(new Server().open('Echo', {}, true).status).toEqual({ code: 2, message: 'EOF' });
-    const stream = new Server().open('Echo');
+    expect(new CallsServer().open('Echo', {}, true).status).toEqual({ code: 2, message: 'EOF' });
+    const stream = new CallsServer().open('Echo');
     stream.receiver.trailers([]);
     expect(stream.status).toEqual({ code: 2, message: 'EOF' });
   });
 
   test('are refused before the message is read when it is too long', () => {
-    const stream = new Server().ask('Echo', Buffer.from([0, 0, 0, 3, 233, 1, 2]), {}, false);
+    const stream = new CallsServer().ask('Echo', Buffer.from([0, 0, 0, 3, 233, 1, 2]), {}, false);
     expect(stream.status?.code).toBe(8);
   });
 
   test('answer with several parts as with one, and with nothing', () => {
-    const server = new Server({
+    const server = new CallsServer({
       Parts: {
         kind: 'unary',
         handle: (request, _call, reply) => reply(undefined, [request, Buffer.from('-'), request]),
@@ -135,14 +78,16 @@ describe('unary calls', () => {
 
   test('that fail carry any text, in one block with the headers', () => {
     const status = { code: 9, message: 'no: 100 % ä\n' };
-    const server = new Server({ Fail: { kind: 'unary', handle: (_request, _call, reply) => reply(status) } });
+    const server = new CallsServer({
+      Fail: { kind: 'unary', handle: (_request, _call, reply) => reply(status) },
+    });
     const stream = server.ask('Fail', framed(''));
     expect(stream.sent).toHaveLength(1);
     expect(stream.status).toEqual(status);
   });
 
   test('of which the handler throws are answered, and the fault is reported', () => {
-    const server = new Server({
+    const server = new CallsServer({
       Throw: {
         kind: 'unary',
         handle: () => {
@@ -157,7 +102,7 @@ describe('unary calls', () => {
   test('with an answer that no client can take end with a status', () => {
     const part = Buffer.alloc(1024 * 1024);
     const parts: Slices = Array.from({ length: 2048 }, () => part);
-    const server = new Server({
+    const server = new CallsServer({
       Huge: { kind: 'unary', handle: (_request, _call, reply) => reply(undefined, parts) },
     });
     expect(server.ask('Huge', framed('')).status).toEqual({
@@ -211,7 +156,7 @@ describe('requests that are no calls', () => {
     ['/a/b', { 'grpc-encoding': 'snappy' }, 200, 12, 'unknown service a'],
     ['Echo', { 'grpc-timeout': '1n' }, 200, 4, 'context deadline exceeded'],
   ])('%s with %j', (path, headers, httpStatus, code, message) => {
-    const stream = new Server().open(path, headers);
+    const stream = new CallsServer().open(path, headers);
     stream.receive(framed('abc'), true);
     expect(stream.sent).toHaveLength(1);
     expect(stream.sent[0]).toMatchObject({
@@ -230,7 +175,7 @@ describe('requests that are no calls', () => {
     ['application/grpc+proto ; charset=utf-8', 'application/grpc+proto'],
     [`application/grpc+${'x'.repeat(100)}`, 'application/grpc'],
   ])('%s is one, and answered with its like', (contentType, answered) => {
-    const stream = new Server().ask('Echo', framed('abc'), { 'content-type': contentType });
+    const stream = new CallsServer().ask('Echo', framed('abc'), { 'content-type': contentType });
     expect(stream.sent[0]?.['content-type']).toBe(answered);
     expect(stream.body).toEqual(framed('abc'));
   });
@@ -238,7 +183,7 @@ describe('requests that are no calls', () => {
   test('are refused by their headers, every byte of which is seen', () => {
     const refuse = (header: (name: string) => string | undefined) =>
       header('x-bad') === '\xff' ? { code: 3, message: 'bad header' } : undefined;
-    const server = new Server({}, { refuse });
+    const server = new CallsServer({}, { refuse });
     expect(server.ask('Echo', framed('abc'), { 'x-bad': '\xff' }).status).toEqual({
       code: 3,
       message: 'bad header',
@@ -248,7 +193,7 @@ describe('requests that are no calls', () => {
   });
 
   test('are not confused when heads are shared', () => {
-    const server = new Server();
+    const server = new CallsServer();
     const head = grpcHead('/test.Echo/Echo');
     for (const text of ['a', 'b']) {
       const stream = new FakeStream(head);
@@ -262,7 +207,7 @@ describe('requests that are no calls', () => {
 describe('metadata', () => {
   test('reaches handlers: text, bytes, nothing', () => {
     const seen: unknown[] = [];
-    const server = new Server({
+    const server = new CallsServer({
       See: {
         kind: 'unary',
         handle: (_request, call, reply) => {
@@ -274,118 +219,6 @@ describe('metadata', () => {
     });
     server.ask('See', framed(''), { token: 'abc', 'a-bin': 'AQL/' });
     expect(seen).toEqual(['abc', '\x01\x02\xff', undefined, '/test.Echo/See', '127.0.0.1:1', Infinity]);
-  });
-});
-
-describe('compression', () => {
-  test('of a request, and of its answer when the client takes it', () => {
-    for (const content of ['abc', 'x'.repeat(900)]) {
-      const stream = new Server().ask('Echo', framed(gzipSync(content), 1), gzip);
-      expect(stream.sent[0]?.['grpc-encoding']).toBe('gzip');
-      const [message] = stream.messages();
-      expect(message?.flag).toBe(1);
-      expect(String(gunzipSync(message?.bytes ?? Buffer.alloc(0)))).toBe(content);
-    }
-    for (const accepted of [undefined, 'identity', 'deflate,xgzip']) {
-      const stream = new Server().ask('Echo', framed(gzipSync('abc'), 1), {
-        ...gzip,
-        'grpc-accept-encoding': accepted,
-      });
-      expect(stream.sent[0]?.['grpc-encoding']).toBeUndefined();
-      expect(stream.body).toEqual(framed('abc'));
-    }
-    expect(new Server().ask('Echo', framed('abc'), { 'grpc-accept-encoding': 'gzip' }).body).toEqual(
-      framed('abc'),
-    );
-    // An empty message is not worth it, and an error has no message.
-    expect(new Server().ask('Echo', framed('', 0), gzip).body).toEqual(framed(''));
-    expect(new Server().ask('Echo', framed('a', 2), gzip).sent[0]?.['grpc-encoding']).toBeUndefined();
-  });
-
-  const packed = gzipSync('some text that is long enough');
-  const wrongCheck = Buffer.from(packed);
-  wrongCheck[packed.length - 5]! ^= 1;
-  const wrongBlock = Buffer.from(packed);
-  wrongBlock[10] = 7;
-  test.each([
-    ['nothing', Buffer.alloc(0), 13, 'grpc: failed to decompress the message: EOF'],
-    ['a short head', packed.subarray(0, 5), 13, 'grpc: failed to decompress the message: unexpected EOF'],
-    [
-      'another format',
-      Buffer.from('hello world'),
-      13,
-      'grpc: failed to decompress the message: gzip: invalid header',
-    ],
-    ['a cut', packed.subarray(0, 20), 13, 'grpc: failed to read decompressed data: unexpected EOF'],
-    ['a wrong checksum', wrongCheck, 13, 'grpc: failed to read decompressed data: gzip: invalid checksum'],
-    ['a wrong block', wrongBlock, 13, 'grpc: failed to read decompressed data: flate: corrupt input'],
-    [
-      'more behind it',
-      Buffer.concat([packed, Buffer.alloc(4)]),
-      13,
-      'grpc: failed to read decompressed data: unexpected EOF',
-    ],
-    [
-      'a bomb',
-      gzipSync(Buffer.alloc(100_000)),
-      8,
-      'grpc: received message after decompression larger than max 1000',
-    ],
-    [
-      'one byte too much',
-      gzipSync(Buffer.alloc(1001)),
-      8,
-      'grpc: received message after decompression larger than max 1000',
-    ],
-  ])('that is broken by %s ends the call', (_name, body, code, message) => {
-    expect(new Server().ask('Echo', framed(body, 1), gzip).status).toEqual({ code, message });
-  });
-
-  test('of long messages happens elsewhere, in order, and is bounded', async () => {
-    const noise = Buffer.from(Array.from({ length: 4000 }, (_, i) => (i * 7919 + (i >> 3) * 31) & 255));
-    const server = new Server({}, { receiveBytesMax: 10_000 });
-    const stream = server.open('Bidi', gzip);
-    const body = Buffer.concat([framed(gzipSync(noise), 1), framed('b'), framed(gzipSync('c'), 1)]);
-    expect(gzipSync(noise).length).toBeGreaterThan(1024);
-    stream.receive(body, true, 700);
-    expect(stream.body).toHaveLength(0);
-    await vi.waitFor(() => expect(stream.status).toEqual(ok));
-    const texts = stream.messages().map(({ flag, bytes }) => String(flag === 1 ? gunzipSync(bytes) : bytes));
-    expect(texts).toEqual([`[${String(noise)}]`, '[b]', '[c]', '.']);
-    expect(stream.consumedBytes).toBe(body.length);
-
-    const bomb = new Server().ask('Echo', framed(gzipSync(Buffer.alloc(5_000_000)), 1), gzip);
-    expect(bomb.status).toMatchObject({ code: 8 });
-    const slowBomb = new Server({}, { receiveBytesMax: 5000 }).ask(
-      'Echo',
-      framed(gzipSync(Buffer.alloc(5_000_000)), 1),
-      gzip,
-    );
-    await vi.waitFor(() =>
-      expect(slowBomb.status).toEqual({
-        code: 8,
-        message: 'grpc: received message after decompression larger than max 5000',
-      }),
-    );
-  });
-
-  test('of long answers happens elsewhere, and is left out for the longest of a stream', async () => {
-    const long = Buffer.alloc(100_000, 'abc');
-    const server = new Server({
-      Long: { kind: 'unary', handle: (_request, _call, reply) => reply(undefined, [long, long]) },
-      Longs: {
-        kind: 'serverStream',
-        handle: (_request, stream) => {
-          stream.send([long]);
-          stream.end();
-        },
-      },
-    });
-    const stream = server.ask('Long', framed(''), gzip);
-    await vi.waitFor(() => expect(stream.status).toEqual(ok));
-    expect(gunzipSync(stream.messages()[0]!.bytes)).toEqual(Buffer.concat([long, long]));
-    expect(stream.body.length).toBeLessThan(10_000);
-    expect(server.ask('Longs', framed(''), gzip).body).toEqual(framed(long));
   });
 });
 
@@ -413,7 +246,7 @@ describe('deadlines', () => {
 
   test('end calls, tell their handlers, and are forgotten by calls that end before', async () => {
     const cancelled: string[] = [];
-    const server = new Server(waiting(cancelled));
+    const server = new CallsServer(waiting(cancelled));
     const unary = server.ask('Wait', framed(''), { 'grpc-timeout': '100m' });
     const silent = server.open('Hold', { 'grpc-timeout': '100m' });
     const talking = server.open('Hold', { 'grpc-timeout': '100m' });
@@ -431,7 +264,7 @@ describe('deadlines', () => {
   });
 
   test('reset the call of a client that takes nothing', async () => {
-    const server = new Server(waiting([]));
+    const server = new CallsServer(waiting([]));
     const stream = server.open('Hold', { 'grpc-timeout': '100m' });
     stream.takesMore = false;
     stream.receive(framed('a'), false);
@@ -444,7 +277,7 @@ describe('cancelled calls', () => {
   test('tell their handlers once; the answered do not', () => {
     const cancelled: string[] = [];
     const replies: (() => void)[] = [];
-    const server = new Server({
+    const server = new CallsServer({
       Wait: {
         kind: 'unary',
         handle: (_request, call, reply) => {
@@ -474,7 +307,7 @@ describe('cancelled calls', () => {
   test('tell those who ask too late', async () => {
     let late: (() => void) | undefined;
     let told = false;
-    const server = new Server({
+    const server = new CallsServer({
       Wait: { kind: 'unary', handle: (_request, call) => (late = () => call.onCancel(() => (told = true))) },
     });
     server.ask('Wait', framed('')).receiver.cancelled(8);
@@ -484,7 +317,7 @@ describe('cancelled calls', () => {
   });
 
   test('survive listeners that throw', () => {
-    const server = new Server({
+    const server = new CallsServer({
       Wait: {
         kind: 'unary',
         handle: (_request, call) => {
@@ -502,7 +335,7 @@ describe('cancelled calls', () => {
 
 describe('server streams', () => {
   test('begin when the request has ended', () => {
-    const stream = new Server().ask('Twice', framed('abc'), {}, false);
+    const stream = new CallsServer().ask('Twice', framed('abc'), {}, false);
     expect(stream.sent).toEqual([]);
     stream.receive(Buffer.alloc(0), true);
     expect(stream.status).toEqual(ok);
@@ -523,24 +356,24 @@ describe('server streams', () => {
     ['half a message', Buffer.from([0, 0, 0, 0, 9, 1]), 'unexpected EOF'],
     ['one and a half', Buffer.concat([framed('a'), Buffer.from([0, 0, 0, 0, 9, 1])]), 'unexpected EOF'],
   ])('of %s fail', (_name, body, message) => {
-    expect(new Server().ask('Twice', body).status).toEqual({ code: 13, message });
+    expect(new CallsServer().ask('Twice', body).status).toEqual({ code: 13, message });
   });
 });
 
 describe('bidirectional streams', () => {
   test('give each message in order, then the end', () => {
-    const stream = new Server().ask('Bidi', Buffer.concat([framed('a'), framed('b')]));
+    const stream = new CallsServer().ask('Bidi', Buffer.concat([framed('a'), framed('b')]));
     expect(stream.sent.map((each) => each['grpc-status'])).toEqual([undefined, '0']);
     expect(stream.messages().map(({ bytes }) => String(bytes))).toEqual(['[a]', '[b]', '.']);
   });
 
   test('end without a message, with a cut one, with a bad one', () => {
-    expect(new Server().open('Bidi', {}, true).messages()).toHaveLength(1);
-    expect(new Server().ask('Bidi', Buffer.from([0, 0, 0, 0, 9, 1])).status).toEqual({
+    expect(new CallsServer().open('Bidi', {}, true).messages()).toHaveLength(1);
+    expect(new CallsServer().ask('Bidi', Buffer.from([0, 0, 0, 0, 9, 1])).status).toEqual({
       code: 13,
       message: 'unexpected EOF',
     });
-    const bad = new Server().ask(
+    const bad = new CallsServer().ask(
       'Bidi',
       Buffer.concat([framed('a'), framed('b', 2), framed('c')]),
       {},
@@ -551,7 +384,7 @@ describe('bidirectional streams', () => {
   });
 
   test('promise 9: a message that the handler chokes on ends its call only', () => {
-    const server = new Server({
+    const server = new CallsServer({
       Choke: {
         kind: 'bidi',
         handle: (stream) => {
@@ -570,7 +403,7 @@ describe('bidirectional streams', () => {
   test('promise 8: a pause takes no more messages and lets the client send no more than its window', () => {
     let stream: BidiStream | undefined;
     const got: string[] = [];
-    const server = new Server({
+    const server = new CallsServer({
       Slow: {
         kind: 'bidi',
         handle: (opened) => {
@@ -603,7 +436,7 @@ describe('bidirectional streams', () => {
 
   test('promise 8: send says false when the client is behind, and drain says when to go on', () => {
     const events: unknown[] = [];
-    const server = new Server({
+    const server = new CallsServer({
       Send: {
         kind: 'bidi',
         handle: (stream) => {
@@ -622,7 +455,7 @@ describe('bidirectional streams', () => {
   });
 
   test('are the same however they are cut into frames', () => {
-    const server = new Server({}, { receiveBytesMax: 5000 });
+    const server = new CallsServer({}, { receiveBytesMax: 5000 });
     fc.assert(
       fc.property(fc.array(fc.nat(3000), { maxLength: 8 }), fc.nat(40), fc.nat(3), (lengths, cut, frame) => {
         const messages = lengths.map((length, i) => Buffer.alloc(length, String(i)));
