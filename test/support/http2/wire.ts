@@ -161,6 +161,8 @@ export interface WireOptions {
   isFresh?: boolean;
   /** What was read from the socket before the connection got it. */
   first?: Buffer;
+  /** Happens to the socket before the connection starts. */
+  prepare?: (socket: FakeSocket) => void;
 }
 
 /** One connection in memory, whose time and turns are the test's. */
@@ -201,6 +203,7 @@ export class Wire {
       onViolation: (_code, message) => this.violations.push(message),
     });
     this.connection = new Http2Connection(this.socket as unknown as Socket, this.environment);
+    options.prepare?.(this.socket);
     this.connection.start(options.first);
     if (options.isFresh) return;
     this.send(preface, settings());
