@@ -1,5 +1,5 @@
 import type { Clock } from '../base/index.ts';
-import type { Batch, CommitResult, Engine, Snapshot } from '../engine/index.ts';
+import type { Batch, CommitResult, Engine, KeyRange, Snapshot } from '../engine/index.ts';
 
 /** An engine that tells how long each commit took, in seconds. */
 export class TimedEngine implements Engine {
@@ -34,8 +34,8 @@ export class TimedEngine implements Engine {
     return this.#engine.sizeBytes();
   }
 
-  compact(): Promise<void> {
-    return this.#engine.compact();
+  compact(range?: KeyRange): Promise<void> {
+    return this.#engine.compact(range);
   }
 
   close(): Promise<void> {

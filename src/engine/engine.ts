@@ -74,6 +74,12 @@ export interface Snapshot extends AsyncDisposable {
   scan(range: ScanRange): AsyncIterable<readonly Entry[]>;
 }
 
+/** The keys from `gte` on that sort below `lt`. */
+export interface KeyRange {
+  readonly gte: Bytes;
+  readonly lt: Bytes;
+}
+
 /** A batch of a scan ends once it holds so many bytes of keys and values, if not earlier. */
 export const SCAN_BATCH_BYTES_MAX = 1024 * 1024;
 
@@ -107,8 +113,11 @@ export interface Engine {
   /** What the store takes up, in bytes, about a second old at most: the size on disk where there is a disk. */
   sizeBytes(): Promise<number>;
 
-  /** Gives the space of removed and overwritten data back. May take long; serving goes on meanwhile. */
-  compact(): Promise<void>;
+  /**
+   * Gives the space of removed and overwritten data back: of the keys of `range`, or of all. May take long; serving goes
+   * on meanwhile.
+   */
+  compact(range?: KeyRange): Promise<void>;
 
   /** Waits for the commits in flight, ends open snapshots, releases the store. Calling it again is harmless. */
   close(): Promise<void>;

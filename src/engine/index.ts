@@ -5,6 +5,7 @@ export type {
   Condition,
   Engine,
   Entry,
+  KeyRange,
   ScanRange,
   Snapshot,
   Write,

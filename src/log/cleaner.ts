@@ -29,8 +29,12 @@ export interface CleanerOptions {
 
 /** Bounds and thresholds of cleaning. */
 export interface CleanerLimits {
-  /** A step reads about so many bytes, and one chunk at least. */
+  /** A step reads about so many bytes, and one chunk at least; more when there is much to clean, ... */
+  readonly stepBytesMin: number;
+  /** ... but never more than about this. */
   readonly stepBytesMax: number;
+  /** The part of the dead bytes that a step reads. */
+  readonly stepShare: number;
   /** Chunks below this are merged with their neighbours. */
   readonly chunkBytesMin: number;
   /** A pass that rewrites is worth it from so many dead bytes on, ... */
@@ -43,16 +47,24 @@ export interface CleanerLimits {
   readonly removalsShareMin: number;
   /** A pass that merges is worth it when the log has so many chunks more than after the last one. */
   readonly newChunksMin: number;
+  /** The engine is told to give back what was replaced from so many bytes on, ... */
+  readonly replacedBytesMin: number;
+  /** ... which must also be so large a part of the log. */
+  readonly replacedShareMin: number;
 }
 
 export const CLEANER_LIMITS: CleanerLimits = {
-  stepBytesMax: 512 * 1024,
+  stepBytesMin: 512 * 1024,
+  stepBytesMax: 8 * 1024 * 1024,
+  stepShare: 1 / 64,
   chunkBytesMin: 64 * 1024,
   deadBytesMin: 8 * 1024 * 1024,
   deadShareMin: 0.25,
   removalsMin: 1000,
   removalsShareMin: 0.2,
   newChunksMin: 256,
+  replacedBytesMin: 32 * 1024 * 1024,
+  replacedShareMin: 0.5,
 };
 
 /**
@@ -70,6 +82,14 @@ interface Pass {
   carry: number;
 }
 
+interface Replaced {
+  readonly bytes: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+const NOTHING_REPLACED: Replaced = { bytes: 0, from: Infinity, to: 0 };
+
 /** An entry's header, about. */
 const ENTRY_BYTES = 12;
 /** A row with fewer chunks is not worth merging for its own sake. */
@@ -84,6 +104,8 @@ const ROW_CHUNKS_MIN = 4;
  * 3. Steps never overlap. A step that cannot commit ends the epoch, and what it has read is forgotten.
  * 4. A pass reads the whole log at most once and begins only when the garbage made since the last one is a fixed part of
  *    what it reads, so cleaning costs a constant factor of writing.
+ * 5. An engine may keep what was replaced until it is asked: LevelDB moves tables of rising keys down its levels unread,
+ *    and the removals that would empty them stay above. So the cleaner asks, for the keys that it has replaced.
  */
 export class Cleaner {
   readonly #options: CleanerOptions;
@@ -98,6 +120,8 @@ export class Cleaner {
   #chunksLeft = 0;
   #cleanedAt = 0;
   #sweptAt = 0;
+  /** Chunks replaced since the engine was last asked to give space back: their bytes, and the sequences they lie in. */
+  #replaced = NOTHING_REPLACED;
 
   constructor(options: CleanerOptions) {
     this.#options = options;
@@ -129,6 +153,7 @@ export class Cleaner {
       const window = this.#nextWindow(pass);
       if (window === undefined) this.#endPass(pass);
       else await this.#cleanWindow(pass, window);
+      await this.#giveBack();
     } finally {
       this.#isStepping = false;
     }
@@ -198,12 +223,12 @@ export class Cleaner {
         continue;
       }
       const start = Math.max(pass.next, map.start(row));
+      const enough = this.#stepBytes();
       let bytes = 0;
       let end = row;
       for (; end < map.rows; end++) {
         bytes += map.bytesIn(end);
-        if (bytes >= this.#limits.stepBytesMax || end + 1 === map.rows || this.#isPassOver(pass, end + 1))
-          break;
+        if (bytes >= enough || end + 1 === map.rows || this.#isPassOver(pass, end + 1)) break;
         if (pass.kind === 'merge' && !this.#isFragmented(end + 1)) break;
       }
       const from = pass.carry < pass.next && pass.next === start ? pass.carry : start;
@@ -211,6 +236,12 @@ export class Cleaner {
       return start <= to ? { from, to } : undefined;
     }
     return undefined;
+  }
+
+  /** What a step reads: so much that writers who only overwrite are kept up with, since each step waits for a commit. */
+  #stepBytes(): number {
+    const { stepBytesMin, stepBytesMax, stepShare } = this.#limits;
+    return Math.min(stepBytesMax, Math.max(stepBytesMin, this.#deadBytes() * stepShare));
   }
 
   /** Nothing in the row or behind it is of interest to the pass. */
@@ -260,6 +291,7 @@ export class Cleaner {
   async #read(from: number, to: number): Promise<{ chunks: Chunk[]; to: number }> {
     const { engine, keys } = this.#options;
     const chunks: Chunk[] = [];
+    const most = this.#stepBytes() * 2;
     let bytes = 0;
     await using snapshot = await engine.snapshot();
     for await (const entries of snapshot.scan({ gte: keys.slot(from), lt: keys.slot(to + 1) })) {
@@ -274,8 +306,7 @@ export class Cleaner {
         chunks.push(chunk);
         bytes += value.length;
         // The first one may be the carry, so that two at least make progress.
-        if (bytes >= this.#limits.stepBytesMax * 2 && chunks.length > 1)
-          return { chunks, to: Math.min(to, chunk.header.last) };
+        if (bytes >= most && chunks.length > 1) return { chunks, to: Math.min(to, chunk.header.last) };
       }
     }
     return { chunks, to };
@@ -314,9 +345,31 @@ export class Cleaner {
     for (const { chunk } of replaced)
       if (!kept.has(chunk.header.last)) writes.push({ key: keys.slot(chunk.header.last), value: undefined });
     if (!(await writer.commitCleaning(writes))) return false;
-    for (const part of replaced) map.remove(storedOf(part));
+    for (const part of replaced) {
+      map.remove(storedOf(part));
+      this.#count(part.chunk);
+    }
     for (const output of outputs) map.add(output);
     return true;
+  }
+
+  // ---- Space
+
+  #count({ bytes, header }: Chunk): void {
+    const { bytes: before, from, to } = this.#replaced;
+    this.#replaced = {
+      bytes: before + bytes.length,
+      from: Math.min(from, header.last),
+      to: Math.max(to, header.last),
+    };
+  }
+
+  async #giveBack(): Promise<void> {
+    const { engine, keys, map } = this.#options;
+    const { bytes, from, to } = this.#replaced;
+    if (bytes < Math.max(this.#limits.replacedBytesMin, this.#limits.replacedShareMin * map.bytes)) return;
+    this.#replaced = NOTHING_REPLACED;
+    await engine.compact({ gte: keys.slot(from), lt: keys.slot(to + 1) });
   }
 }
 

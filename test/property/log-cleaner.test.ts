@@ -1,6 +1,11 @@
 /** What cleaning gives back, and what it must leave alone. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { LevelEngine } from '../../src/engine/level/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
 import { Segments } from '../../src/index/index.ts';
 import { SimpleLeader } from './log-leader.ts';
@@ -30,6 +35,27 @@ function state(leader: SimpleLeader): string {
 }
 
 describe('Cleaner', () => {
+  it('promise 8: LevelDB gives the space of overwritten keys back to the disk by itself', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'engram-cleaner-'));
+    const engine = await LevelEngine.open({ directory, sync: false });
+    try {
+      const leader = new SimpleLeader(engine, new Segments());
+      await leader.open(1, { deadBytesMin: 1024 * KIB, replacedBytesMin: 2048 * KIB });
+      const [count, bytes] = [50, 50 * KIB];
+      for (let round = 0; round < 40; round++) {
+        for (let i = 0; i < count; i++) leader.put(`key${i}`, randomBytes(bytes), NOBODY);
+        await leader.flushed();
+        await leader.compact(leader.revision);
+        await leader.cleanUntilIdle();
+      }
+      // 2.5 MB are live. Without being asked, LevelDB keeps 25 MB.
+      await expect.poll(() => engine.sizeBytes(), { timeout: 10_000 }).toBeLessThan(10_000 * KIB);
+    } finally {
+      await engine.close();
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   it('promise 8: overwritten keys, with compaction on, leave a small multiple of the live data', async () => {
     const engine = new MemoryEngine();
     const leader = new SimpleLeader(engine, new Segments());

@@ -1,6 +1,6 @@
 import type { Scheduler } from '../../base/index.ts';
 import { admitBatch, closedError, EngineError } from '../index.ts';
-import type { Batch, Capabilities, CommitResult, Engine, Snapshot } from '../index.ts';
+import type { Batch, Capabilities, CommitResult, Engine, KeyRange, Snapshot } from '../index.ts';
 import type { CommitFate } from './plan.ts';
 import { FaultySnapshot } from './snapshot.ts';
 import { copyBatch } from './store.ts';
@@ -55,9 +55,9 @@ export class FaultyEngine implements Engine {
     return await this.#track(this.#store.inner.sizeBytes());
   }
 
-  async compact(): Promise<void> {
+  async compact(range?: KeyRange): Promise<void> {
     this.#assertOpen();
-    await this.#track(this.#store.inner.compact());
+    await this.#track(this.#store.inner.compact(range));
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { equalBytes, silentLogger } from '../../base/index.ts';
 import type { Bytes, Logger } from '../../base/index.ts';
 import { abortedError, admitBatch, closedError, EngineError, holds } from '../index.ts';
-import type { Batch, Capabilities, CommitResult, Engine, Snapshot } from '../index.ts';
+import type { Batch, Capabilities, CommitResult, Engine, KeyRange, Snapshot } from '../index.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import { engineError, openClassicLevel } from './database.ts';
 import { filesBytes } from './disk.ts';
@@ -112,9 +112,9 @@ export class LevelEngine implements Engine {
     return this.#size.bytes;
   }
 
-  async compact(): Promise<void> {
+  async compact(range?: KeyRange): Promise<void> {
     this.#assertOpen();
-    await this.#store.compact();
+    await this.#store.compact(range);
   }
 
   close(): Promise<void> {

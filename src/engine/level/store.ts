@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assert } from '../../base/index.ts';
 import type { Bytes, Logger } from '../../base/index.ts';
 import { closedError, EngineError } from '../index.ts';
+import type { KeyRange } from '../index.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import { engineError, lockedError, probeLock } from './database.ts';
 import { filesBytes, freeBytes } from './disk.ts';
@@ -172,11 +173,11 @@ export class LevelStore {
     });
   }
 
-  async compact(): Promise<void> {
+  async compact({ gte, lt }: KeyRange = { gte: FIRST_KEY, lt: LAST_KEY }): Promise<void> {
     await this.read(async (database) => {
       this.#compactions++;
       try {
-        await database.compactRange(FIRST_KEY, LAST_KEY);
+        await database.compactRange(gte, lt);
       } catch (error) {
         throw engineError(error, 'compact', this.location);
       } finally {
