@@ -1,11 +1,15 @@
 import type { Logger } from '../base/index.ts';
 import type { Settings } from '../config/index.ts';
-import { Listener, TransportError } from '../transport/index.ts';
+import { Listener, TransportError, type ListenOptions } from '../transport/index.ts';
+import { connectionsByDescriptors } from './descriptors.ts';
 import { findPortOwner } from './port-owner.ts';
+import { openTls } from './tls.ts';
 
 /** The ports of a server, held before it is built. */
 export interface Claimed {
   readonly client: readonly Listener[];
+  /** Ports for clients that do not serve gRPC. With some of them, those above serve nothing else. */
+  readonly clientHttp: readonly Listener[];
   readonly metrics: readonly Listener[];
 }
 
@@ -17,43 +21,61 @@ export class PortError extends Error {
   override readonly name = 'PortError';
 }
 
-/** Claims every port that was asked for; the default one of the metrics only if it is free. */
+/**
+ * Claims every port that was asked for; the default one of the metrics only if it is free.
+ *
+ * @throws PortError when one cannot be had, TransportError when a file of TLS cannot be used
+ */
 export async function claimListeners(settings: Settings, logger: Logger): Promise<Claimed> {
+  const { listenClientUrls, listenClientHttpUrls, listenMetricsUrls } = settings;
+  const transportLogger = logger.child({ room: 'transport' });
+  const connectionsMax = connectionsByDescriptors();
+  const options: ListenOptions = {
+    tls: await openTls(settings, transportLogger),
+    logger: transportLogger,
+    ...(connectionsMax === undefined ? {} : { connectionsMax }),
+  };
   const claimed: Listener[] = [];
-  try {
-    const client = await claimAll(settings.listenClientUrls, 'listen-client-urls', claimed);
-    if (settings.listenMetricsUrls !== undefined) {
-      return { client, metrics: await claimAll(settings.listenMetricsUrls, 'listen-metrics-urls', claimed) };
+  const claim = async (
+    urls: readonly string[],
+    flag: string,
+    traffic: Listener['traffic'],
+  ): Promise<Listener[]> => {
+    const listeners: Listener[] = [];
+    for (const url of urls) {
+      const listener = await claimOne(url, flag, { ...options, traffic });
+      claimed.push(listener);
+      listeners.push(listener);
     }
-    return { client, metrics: await claimDefaultMetrics(logger) };
+    return listeners;
+  };
+  try {
+    const traffic = listenClientHttpUrls === undefined ? 'grpc+http' : 'grpc';
+    const client = await claim(listenClientUrls, 'listen-client-urls', traffic);
+    const clientHttp = await claim(listenClientHttpUrls ?? [], 'listen-client-http-urls', 'http');
+    const metrics =
+      listenMetricsUrls === undefined
+        ? await claimDefaultMetrics(options, logger)
+        : await claim(listenMetricsUrls, 'listen-metrics-urls', 'http');
+    return { client, clientHttp, metrics };
   } catch (error) {
     for (const listener of claimed) listener.destroy();
     throw error;
   }
 }
 
-async function claimAll(urls: readonly string[], flag: string, claimed: Listener[]): Promise<Listener[]> {
-  const listeners: Listener[] = [];
-  for (const url of urls) {
-    const listener = await claim(url, flag);
-    claimed.push(listener);
-    listeners.push(listener);
-  }
-  return listeners;
-}
-
-async function claim(url: string, flag: string): Promise<Listener> {
+async function claimOne(url: string, flag: string, options: ListenOptions): Promise<Listener> {
   try {
-    return await Listener.open(url);
+    return await Listener.open(url, options);
   } catch (cause) {
     if (!(cause instanceof TransportError)) throw cause;
     throw new PortError(`${explain(cause)}; choose another with --${flag}`, { cause });
   }
 }
 
-async function claimDefaultMetrics(logger: Logger): Promise<Listener[]> {
+async function claimDefaultMetrics(options: ListenOptions, logger: Logger): Promise<Listener[]> {
   try {
-    return [await Listener.open(METRICS_URL)];
+    return [await Listener.open(METRICS_URL, { ...options, traffic: 'http' })];
   } catch (error) {
     if (!(error instanceof TransportError)) throw error;
     logger.warn('metrics and probes are not served; choose a port with --listen-metrics-urls', {

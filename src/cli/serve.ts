@@ -2,6 +2,7 @@ import { ConfigError, readSettings, type Settings } from '../config/index.ts';
 import { EngineError } from '../engine/index.ts';
 import { LogError } from '../log/index.ts';
 import { createLogger } from '../telemetry/index.ts';
+import { TransportError } from '../transport/index.ts';
 import { startServer, type RunningServer } from './compose.ts';
 import { PortError } from './listeners.ts';
 import { exitOnUncaught, stopOnSignals } from './signals.ts';
@@ -52,6 +53,6 @@ function shown(settings: Settings): Record<string, unknown> {
 
 /** What a user can do something about, in words; undefined for anything else, which is a bug. */
 function explain(error: unknown): string | undefined {
-  const isKnown = error instanceof PortError || error instanceof EngineError || error instanceof LogError;
-  return isKnown ? error.message : undefined;
+  const known = [PortError, TransportError, EngineError, LogError];
+  return error instanceof Error && known.some((kind) => error instanceof kind) ? error.message : undefined;
 }

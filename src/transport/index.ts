@@ -26,6 +26,5 @@ export type {
 } from './service.ts';
 export { GrpcCode, type GrpcStatus } from './status.ts';
 export { TlsAcceptor, type TlsLimits } from './tls/acceptor.ts';
-export { unknownCipherSuite } from './tls/ciphers.ts';
 export type { TlsOptions, TlsVersion } from './tls/options.ts';
 export { selfSigned } from './tls/self-signed.ts';

@@ -29,7 +29,10 @@ async function start(limits: { waitingMax?: number; timeoutMs?: number } = {}): 
   closers.push(() => listener.destroy());
   const dial = (): Socket => {
     const socket = connect(Number(new URL(listener.url).port), '127.0.0.1');
-    socket.setNoDelay(true).on('error', () => undefined).resume();
+    socket
+      .setNoDelay(true)
+      .on('error', () => undefined)
+      .resume();
     closers.push(() => socket.destroy());
     return socket;
   };
@@ -68,7 +71,9 @@ test('TLS on a plain port is told once and closed', async () => {
     await closed;
   }
   expect(decided).toEqual([]);
-  expect(warnings).toEqual(['closed a connection: TLS on a port that serves plain text; connect with http://']);
+  expect(warnings).toEqual([
+    'closed a connection: TLS on a port that serves plain text; connect with http://',
+  ]);
 });
 
 test('promise 7: who says nothing is cut off in time, and makes room for others', async () => {

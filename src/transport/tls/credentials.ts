@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
 import type { Logger } from '../../base/index.ts';
 import { TransportError } from '../errors.ts';
-import { cipherList } from './ciphers.ts';
+import { cipherList, unknownCipherSuite } from './ciphers.ts';
 import { revokedSerials } from './crl.ts';
 import type { TlsOptions, TlsVersion } from './options.ts';
 
@@ -98,7 +98,7 @@ function load(options: TlsOptions): LoadedTls {
   checkCertificates(certFile, cert);
   const ca = trustedCaFile === undefined ? undefined : read(trustedCaFile);
   if (trustedCaFile !== undefined && ca !== undefined) checkCertificates(trustedCaFile, ca);
-  const ciphers = cipherList(options.cipherSuites ?? []);
+  const ciphers = ciphersOf(options.cipherSuites ?? []);
   const context: SecureContextOptions = {
     ...{ cert, key, secureOptions, honorCipherOrder: true },
     ...(ca === undefined ? {} : { ca }),
@@ -113,6 +113,13 @@ function load(options: TlsOptions): LoadedTls {
     throw new TransportError('invalidTls', `${certFile} and ${keyFile}`, { detail, cause });
   }
   return { context, revoked: clientCrlFile === undefined ? new Set() : readCrl(clientCrlFile) };
+}
+
+function ciphersOf(names: readonly string[]): string | undefined {
+  const unknown = unknownCipherSuite(names);
+  if (unknown === undefined) return cipherList(names);
+  const detail = 'Go has no such name, or OpenSSL no such suite';
+  throw new TransportError('invalidTls', `cipher suite ${unknown}`, { detail });
 }
 
 function read(path: string): Buffer {

@@ -12,7 +12,7 @@ export interface TlsOptions {
   readonly clientHostnames?: readonly string[];
   /** If not empty, a client's certificate must have one of these common names. */
   readonly clientCommonNames?: readonly string[];
-  /** Go's names of suites of TLS 1.2, all of them known (`unknownCipherSuite`); empty: OpenSSL's choice. */
+  /** Go's names of suites of TLS 1.2; empty: OpenSSL's choice. */
   readonly cipherSuites?: readonly string[];
   readonly minVersion?: TlsVersion | undefined;
   readonly maxVersion?: TlsVersion | undefined;
