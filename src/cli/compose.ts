@@ -5,16 +5,15 @@ import type { Engine } from '../engine/index.ts';
 import {
   etcdServices,
   Headers,
-  healthChecks,
   HealthService,
-  HttpServer,
-  metricsHttp,
   refuseByHeaders,
   type MethodCounters,
 } from '../server/index.ts';
 import { Store, type StoreOptions } from '../store/index.ts';
-import { createServer, type GrpcServer } from '../transport/index.ts';
+import { createServer, type GrpcServer, type Listener } from '../transport/index.ts';
 import { WatchHub, type WatchSource } from '../watch/index.ts';
+import { httpHandlers } from './http.ts';
+import { keepaliveLimits } from './keepalive.ts';
 import { claimListeners, type Claimed } from './listeners.ts';
 import { commitHistograms, serverMetrics } from './metrics.ts';
 import { NodeClock, NodeRandom, NodeScheduler } from './runtime.ts';
@@ -24,6 +23,8 @@ import { TimedEngine } from './timed-engine.ts';
 export interface RunningServer {
   /** Where clients are served, with the real ports. */
   readonly clientUrls: readonly string[];
+  /** Where clients are served over HTTP other than gRPC, when that has ports of its own. */
+  readonly clientHttpUrls: readonly string[];
   /** Where probes and metrics are served; empty when the default port was taken. */
   readonly metricsUrls: readonly string[];
   readonly store: Store;
@@ -60,7 +61,7 @@ export async function startServer(
   try {
     return await startOn(claimed, settings, logger);
   } catch (error) {
-    for (const listener of [...claimed.client, ...claimed.metrics]) listener.destroy();
+    for (const listener of Object.values(claimed).flat()) listener.destroy();
     throw error;
   }
 }
@@ -99,35 +100,40 @@ async function startOn(claimed: Claimed, settings: Settings, logger: Logger): Pr
   const counters: MethodCounters[] = [];
   const stop = new AbortController();
   const health = new HealthService();
-  const clientUrls = claimed.client.map((listener) => listener.url);
+  const urls = urlsOf(claimed);
   const context = {
     ...{ store, hub, headers, logger, stop: stop.signal },
     name: settings.name,
-    clientUrls: settings.advertiseClientUrls ?? clientUrls,
+    clientUrls: settings.advertiseClientUrls ?? urls.clientUrls,
     requestBytesMax: settings.maxRequestBytes,
     txnOpsMax: settings.maxTxnOps,
   };
-  const grpc = createServer({
+  const calls = {
     services: etcdServices(context, health, counters),
     receiveBytesMax: settings.maxRequestBytes + receiveOverheadBytes,
-    streamsPerConnectionMax: settings.maxConcurrentStreams,
     refuse: refuseByHeaders,
-    onFault: (error, path) => onFault(logger, error, path),
-    logger: logger.child({ room: 'transport' }),
-    clock,
-    scheduler: runtime.scheduler,
-  });
+    onFault: (error: unknown, path: string) => onFault(logger, error, path),
+  };
   const metrics = serverMetrics({ store, hub, counters, memberId }, histograms);
-  const http = new HttpServer(
-    metricsHttp({ checks: healthChecks(store), metrics: () => metrics.text(), logger }),
-    logger,
-  );
-  for (const listener of claimed.client) grpc.serve(listener);
+  const handlers = httpHandlers({ settings, store, metrics, calls, logger });
+  const transport = {
+    ...calls,
+    ...{ clock, scheduler: runtime.scheduler, logger: logger.child({ room: 'transport' }) },
+    streamsPerConnectionMax: settings.maxConcurrentStreams,
+    limits: keepaliveLimits(settings),
+  };
+  const grpc = createServer({ ...transport, http: handlers.client });
+  const http = createServer({ ...transport, services: [], http: handlers.metrics });
+  for (const listener of [...claimed.client, ...claimed.clientHttp]) grpc.serve(listener);
   for (const listener of claimed.metrics) http.serve(listener);
-  const metricsUrls = claimed.metrics.map((listener) => listener.url);
-  logger.info('serving', { clientUrls, metricsUrls, revision: store.revision, epoch: store.epoch });
+  logger.info('serving', { ...urls, revision: store.revision, epoch: store.epoch });
   const close = once(() => closeAll({ grpc, http, hub, health, stop, store, engine }));
-  return { clientUrls, metricsUrls, store, close };
+  return { ...urls, store, close };
+}
+
+function urlsOf({ client, clientHttp, metrics }: Claimed): Omit<RunningServer, 'store' | 'close'> {
+  const url = (listener: Listener): string => listener.url;
+  return { clientUrls: client.map(url), clientHttpUrls: clientHttp.map(url), metricsUrls: metrics.map(url) };
 }
 
 async function openEngine(settings: Settings, logger: Logger): Promise<Engine> {
@@ -179,7 +185,7 @@ function onFault(logger: Logger, error: unknown, path: string): void {
 
 interface ServingParts {
   readonly grpc: GrpcServer;
-  readonly http: HttpServer;
+  readonly http: GrpcServer;
   readonly hub: WatchHub;
   readonly health: HealthService;
   readonly stop: AbortController;
@@ -194,7 +200,7 @@ async function closeAll({ grpc, http, hub, health, stop, store, engine }: Servin
   stop.abort();
   await drained;
   await Promise.race([store.close(), delay(settleMs, undefined, { ref: false })]);
-  http.close();
+  await http.close();
   await engine.close();
 }
 

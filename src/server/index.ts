@@ -10,6 +10,5 @@ export { createGateway, type GatewayOptions } from './gateway/gateway.ts';
 export { clientHttp, metricsHttp, type ClientHttpOptions } from './http/handlers.ts';
 export type { PathHandler } from './http/mux.ts';
 export type { HttpRoutesOptions } from './http/routes.ts';
-export { HttpServer } from './http/server.ts';
 export { refuseByHeaders } from './refuse.ts';
 export { etcdServices } from './services.ts';

@@ -9,6 +9,7 @@ beforeAll(async () => {
 afterAll(() => it.close());
 
 const get = (path: string): Promise<HttpResult> => httpGet(`${it.metricsUrl}${path}`);
+const getFromClients = (path: string): Promise<HttpResult> => httpGet(`${it.clientUrl}${path}`);
 const alarm = (action: number, kind: number): Promise<unknown> =>
   it.client.call('Maintenance.Alarm', { action, memberID: 7n, alarm: kind });
 
@@ -26,20 +27,28 @@ describe('healthy', () => {
       '/readyz?verbose&exclude=non_learner&exclude=unknown',
       '[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\nok\n',
     ],
-  ])('%s', async (path, body) => {
-    expect(await get(path)).toMatchObject({
-      status: 200,
-      body,
-      headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
-    });
+  ])('%s, on both ports', async (path, body) => {
+    const headers = { 'content-type': 'text/plain; charset=utf-8' };
+    expect(await get(path)).toMatchObject({ status: 200, body, headers });
+    expect(await getFromClients(path)).toMatchObject({ status: 200, body, headers });
   });
 
-  test('/version', async () => {
-    expect(JSON.parse((await get('/version')).body)).toEqual({
+  test('/version is told to clients only', async () => {
+    expect(JSON.parse((await getFromClients('/version')).body)).toEqual({
       etcdserver: '3.7.3',
       etcdcluster: '3.7.0',
       storage: '3.7.0',
     });
+    expect((await get('/version')).status).toBe(404);
+  });
+
+  test('/debug/vars is told to clients only', async () => {
+    expect(JSON.parse((await getFromClients('/debug/vars')).body)).toMatchObject({ cmdline: process.argv });
+    expect((await get('/debug/vars')).status).toBe(404);
+  });
+
+  test('an escape that is none is a bad request', async () => {
+    expect(await get('/%zz')).toMatchObject({ status: 400, body: '400 Bad Request' });
   });
 
   test.each(['/nothing', '/readyz/nothing', '/livez/linearizable_read', '/', '/healthz', '/%ff?%'])(
@@ -49,7 +58,7 @@ describe('healthy', () => {
     },
   );
 
-  test.each(['/health', '/readyz', '/metrics'])('POST %s is not allowed', async (path) => {
+  test.each(['/health', '/readyz', '/livez/serializable_read'])('POST %s is not allowed', async (path) => {
     expect(await httpGet(`${it.metricsUrl}${path}`, 'POST')).toMatchObject({
       status: 405,
       body: 'Method Not Allowed\n',

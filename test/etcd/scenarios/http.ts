@@ -23,16 +23,25 @@ async function methods(probe: Probe): Promise<void> {
     for (const method of ['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS']) await probe.http(path, method);
 }
 
-/** etcd serves it with the client API, Engram (whose client port speaks gRPC only) on the metrics listener. */
-async function version(probe: Probe): Promise<void> {
-  for (const method of ['GET', 'HEAD', 'POST']) {
-    const response = await fetch(`${probe.versionUrl}/version`, { method });
-    const text = (await response.text()).replaceAll(/\d+\.\d+\.\d+/g, 'N');
-    probe.note(`${method} /version`, [response.status, response.headers.get('content-type'), text]);
+/** What the client port tells besides the API. */
+async function clientPort(probe: Probe): Promise<void> {
+  for (const path of ['/version', '/debug/vars'])
+    for (const method of ['GET', 'HEAD', 'POST']) {
+      const response = await fetch(`${probe.clientUrl}${path}`, { method });
+      const text = (await response.text()).replaceAll(/\d+\.\d+\.\d+/g, 'N');
+      const shown =
+        path === '/version' || method !== 'GET' ? text : Object.keys(JSON.parse(text) as object)[0];
+      probe.note(`${method} ${path}`, [response.status, response.headers.get('content-type'), shown]);
+    }
+  for (const path of ['/version', '/debug/vars', '/v3/kv/range']) await probe.http(path);
+  for (const method of ['GET', 'POST', 'HEAD']) {
+    const scraped = await fetch(`${probe.metricsUrl}/metrics`, { method });
+    await scraped.text();
+    probe.note(`${method} /metrics`, [scraped.status, scraped.headers.get('content-encoding')]);
   }
   const metrics = await fetch(`${probe.metricsUrl}/metrics`);
   await metrics.text();
   probe.note('/metrics', [metrics.status, metrics.headers.get('content-type')?.split(';')[0]]);
 }
 
-export const http: Family = { name: 'http', scenarios: { gets, methods, version } };
+export const http: Family = { name: 'http', scenarios: { gets, methods, clientPort } };

@@ -5,6 +5,7 @@ import { alarms } from './alarms.ts';
 import { calls } from './calls.ts';
 import { fragments } from './fragments.ts';
 import { freshStore, history } from './history.ts';
+import { gateway, gatewayAccess } from './gateway.ts';
 import { http } from './http.ts';
 import { leases } from './leases.ts';
 import { limits } from './limits.ts';
@@ -24,6 +25,8 @@ export const FAMILIES: readonly Family[] = [
   calls,
   malformed,
   http,
+  gateway,
+  gatewayAccess,
 ];
 
 export interface ScenarioRun {
@@ -47,7 +50,6 @@ export async function runScenarios(run: ScenarioRun): Promise<void> {
     const probeOf = (server: ServerProcess, port: number): Probe =>
       new Probe(server.target, {
         metricsUrl: url(port),
-        versionUrl: server === etcd ? `http://${server.target}` : url(port),
         older: run.older,
         masksRevisions: family.masksRevisions ?? false,
       });

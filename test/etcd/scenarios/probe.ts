@@ -39,8 +39,6 @@ export class Probe {
   readonly observations: Observation[] = [];
   /** `http://host:port` of the metrics listener. */
   readonly metricsUrl: string;
-  /** The listener that serves `/version`. */
-  readonly versionUrl: string;
   /** `http://host:port` of the client port. */
   readonly clientUrl: string;
   /** The pair is compared by etcd 3.6's rules. */
@@ -53,13 +51,11 @@ export class Probe {
     target: string,
     options: {
       readonly metricsUrl: string;
-      readonly versionUrl: string;
       readonly older: boolean;
       readonly masksRevisions: boolean;
     },
   ) {
     this.metricsUrl = options.metricsUrl;
-    this.versionUrl = options.versionUrl;
     this.clientUrl = `http://${target}`;
     this.older = options.older;
     this.#masksRevisions = options.masksRevisions;

@@ -1,0 +1,48 @@
+import type { Logger } from '../base/index.ts';
+import type { Settings } from '../config/index.ts';
+import {
+  clientHttp,
+  createGateway,
+  healthChecks,
+  metricsHttp,
+  type GatewayOptions,
+} from '../server/index.ts';
+import type { StoreApi } from '../store/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
+import type { HttpHandler } from '../transport/index.ts';
+
+export interface HttpParts {
+  readonly settings: Settings;
+  readonly store: StoreApi;
+  readonly metrics: Metrics;
+  /** The same services as over gRPC, under the same limits. */
+  readonly calls: GatewayOptions;
+  readonly logger: Logger;
+}
+
+/** What is served that is not gRPC: on the client port, and on the metrics listeners. */
+export function httpHandlers({ settings, store, metrics, calls, logger }: HttpParts): {
+  readonly client: HttpHandler;
+  readonly metrics: HttpHandler;
+} {
+  const routes = { checks: healthChecks(store), metrics: () => metrics.text(), logger };
+  return {
+    client: clientHttp({
+      ...routes,
+      cors: settings.cors,
+      hostWhitelist: settings.hostWhitelist,
+      gateway: settings.enableGrpcGateway ? createGateway(calls) : undefined,
+      debugVars,
+    }),
+    metrics: metricsHttp(routes),
+  };
+}
+
+/** Of what Go's expvar tells, that which means something here. */
+function debugVars(): Record<string, unknown> {
+  const { heapTotal, heapUsed, rss } = process.memoryUsage();
+  return {
+    cmdline: process.argv,
+    memstats: { Alloc: heapUsed, HeapAlloc: heapUsed, HeapSys: heapTotal, Sys: rss },
+  };
+}
