@@ -1,13 +1,17 @@
 /** Goal: every house rule can fail. Method: one file that breaks it, and its nearest neighbour that does not. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   documented,
   documentedCommands,
   fileSizes,
   foreign,
+  listedProofs,
   pinned,
-  uncitedPromises,
+  proofs,
+  proven,
   words,
   type SourceFile,
 } from '../../scripts/house-rules.ts';
@@ -79,16 +83,45 @@ describe('house rules', () => {
   test('documents show only commands that exist', () => {
     const manifest = file('package.json', JSON.stringify({ scripts: { 'test:etcd': 'x' } }));
     expect(documentedCommands([manifest, file('README.md', 'Run `npm run test:etcd`.')])).toEqual([]);
-    expect(documentedCommands([manifest, file('README.md', '\nRun `npm run test:moon`.')])).toMatchObject([
-      { line: 2, message: 'shows npm run test:moon, which does not exist' },
-    ]);
+    const ci = file('.ci/run', '');
+    expect(documentedCommands([manifest, ci, file('a.md', 'npm installs; `bash .ci/run`')])).toEqual([]);
+    const wrong = ['`npm run test:moon`', 'npm start', 'npm  run x; npm test', 'bash scripts/x.sh'];
+    const shown = ['npm run test:moon', 'npm start', 'npm test', 'bash scripts/x.sh'];
+    expect(documentedCommands([manifest, ci, file('README.md', wrong.join('\n'))])).toEqual(
+      shown.map((each, i) => ({
+        path: 'README.md',
+        line: i + 1,
+        message: `shows ${each}, which does not exist`,
+      })),
+    );
   });
 
-  test('a promise is cited by the name of a test', () => {
-    const cite = (path: string, text: string) => uncitedPromises([file(path, text)]);
-    expect(cite('src/a.ts', "test('promise 2: dense')")).toHaveLength(10);
-    expect(cite('src/a.test.ts', '// promise 2')).toHaveLength(10);
-    expect(cite('src/a.test.ts', "test('promise 2: dense')")).toEqual([1, 3, 4, 5, 6, 7, 8, 9, 10]);
-    expect(cite('test/e2e/a.ts', 'test(`promises 1, 3 and 10: x`)')).toEqual([2, 4, 5, 6, 7, 8, 9]);
+  test('the first screen of the README shows how to start and how to test, and both exist', () => {
+    const read = (path: string) => file(path, readFileSync(join(import.meta.dirname, '../..', path), 'utf8'));
+    const readme = read('README.md');
+    const firstScreen = readme.text.split('\n').slice(0, 24).join('\n');
+    for (const command of ['npm start', 'npm test']) expect(firstScreen).toContain(command);
+    expect(documentedCommands([read('package.json'), read('.ci/run'), readme])).toEqual([]);
+  });
+
+  test('each promise is cited by the name of a test, and its tests are listed', () => {
+    const cited = (path: string, text: string) => proofs([file(path, text)]).map(({ promise }) => promise);
+    expect(cited('src/a.ts', "test('promise 2: dense')")).toEqual([]);
+    expect(cited('src/a.test.ts', "// promise 2\nexpect(a, 'promise 2: dense')")).toEqual([]);
+    expect(cited('src/a.test.ts', "it('keeps what promise 2 says')")).toEqual([]);
+    expect(cited('src/a.test.ts', "test('promise 2: dense')")).toEqual([2]);
+    expect(cited('src/a.test.ts', "it.each([f(1)])(\n  'promise 10: %s', g)")).toEqual([10]);
+    expect(cited('test/e2e/a.ts', 'await check(`promises 1, 3 and 10: ${n} x`, f)')).toEqual([1, 3, 10]);
+    expect(cited('test/e2e/a.ts', 'describe("promises 4 to 6: x", f)')).toEqual([4, 5, 6]);
+    const all = file('src/a.test.ts', "\ntest('promises 1 to 10: x')");
+    expect(proven([all])).toEqual([]);
+    expect(proven([file('src/a.test.ts', "test('promises 1 to 9: x')")])).toMatchObject([
+      { message: 'no test is named `promise 10: ...`' },
+    ]);
+    expect(listedProofs([all]).slice(0, 3)).toEqual([
+      'promise 1',
+      '  src/a.test.ts:2  promises 1 to 10: x',
+      'promise 2',
+    ]);
   });
 });
