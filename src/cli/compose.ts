@@ -61,7 +61,8 @@ export async function startServer(
   try {
     return await startOn(claimed, settings, logger);
   } catch (error) {
-    for (const listener of Object.values(claimed).flat()) listener.destroy();
+    const { client, clientHttp, metrics } = claimed;
+    for (const listener of [...client, ...clientHttp, ...metrics]) listener.destroy();
     throw error;
   }
 }
