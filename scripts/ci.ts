@@ -56,6 +56,19 @@ const suites: readonly Suite[] = [
     entry: 'test/simulation/main.ts',
   },
   {
+    name: 'tools for test:h2spec',
+    npm: ['run', 'tools', '--', 'h2spec'],
+    minutesMax: 4,
+    entry: 'test/h2spec/main.ts',
+    preparation: true,
+  },
+  {
+    name: 'test:h2spec',
+    npm: ['run', 'test:h2spec', '--', '--short'],
+    minutesMax: 6,
+    entry: 'test/h2spec/main.ts',
+  },
+  {
     name: 'tools for test:kubernetes',
     npm: ['run', 'tools', '--', 'kube'],
     minutesMax: 20,
