@@ -191,4 +191,17 @@ describe('HashKV', () => {
     const { hash } = await call<{ hash: number }>((done) => world.store.hashKv(0, done));
     expect(hash).toBe(model.hashKv(0));
   });
+
+  it('is that of the compaction it began at, also when another comes while it is computed', async () => {
+    const world = await StoreWorld.open({ limits: { sliceUnitsMax: 1 } });
+    await fill(world, 'k', 100);
+    await world.deleteRange(deleteRange('k', 'l'));
+    await world.compact(2, true);
+    const hashKv = (): Promise<object> => call((done) => world.store.hashKv(0, done));
+    const before = await hashKv();
+    const under = hashKv();
+    await world.compact(3, true);
+    expect(await under).toEqual(before);
+    expect(await hashKv()).not.toEqual(before);
+  });
 });

@@ -44,7 +44,7 @@ export function* hashKvSteps(
     for (let i = at; i < Math.min(at + BATCH, index.historyEnd); i++) {
       const id = index.historyAt(i);
       const found = index.revision(id);
-      if (found <= revision && (found > compacted || isKept(parts, id))) ids.push(id);
+      if (found <= revision && (found > compacted || isKept(parts, id, compacted))) ids.push(id);
     }
     const failed = yield* hasher.addAll(Uint32Array.from(ids));
     if (failed !== undefined) return failed;
@@ -52,9 +52,9 @@ export function* hashKvSteps(
   return { revision: current, hash: hasher.sum, compactRevision: compacted, hashRevision: revision };
 }
 
-/** Whether a version of the compacted revision is what a reader there sees. */
-function isKept({ index, state }: ReadParts, id: VersionId): boolean {
-  return !index.isTombstone(id) && index.at(index.keyOf(id), state.compactedExact) === id;
+/** Whether a version of the revision that was compacted when the walk began is what a reader there sees. */
+function isKept({ index }: ReadParts, id: VersionId, compacted: number): boolean {
+  return !index.isTombstone(id) && index.at(index.keyOf(id), compacted) === id;
 }
 
 /** What a reader at `revision` sees, in order of revisions. */
