@@ -8,12 +8,15 @@ import { show } from './history.ts';
 import type { Node } from './node.ts';
 import type { Profile } from './profile.ts';
 import { KEYS, LEASES } from './profile.ts';
+import { describe, drawTxn, requestOf } from './txn.ts';
 import type { World } from './world.ts';
 import type { SeededRandom } from '../../src/base/index.ts';
 
 const CALL_TIMEOUT_MS = 900;
 const RANGE = { limit: 0, sortOrder: 0, sortTarget: 0, keysOnly: false, countOnly: false };
 const FILTERS = { minModRevision: 0, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 0 };
+
+const NOTHING_READ = { kind: 'read', kvs: [] as KeyValue[], count: 0, more: false, described: '' } as const;
 
 /** What clients know of each other's work, so that their compares succeed often enough. */
 export interface Gossip {
@@ -37,11 +40,12 @@ export async function runClient(options: ClientOptions, id: number): Promise<voi
   const { world, profile, records, untilMs } = options;
   const random = world.random.fork(`client-${id}`);
   let client = id;
+  let page: Call | undefined;
   for (let at = 0; world.nowMs() < untilMs; at++) {
     await world.sleep('clients', random.next() * profile.idleMs);
     const store = options.node()?.store;
     if (store === undefined) continue;
-    const call = draw(options, random, `${id}-${at}`);
+    const call: Call = page ?? draw(options, random, `${id}-${at}`);
     const startMs = world.nowMs();
     const answer = await perform(world, store, call, {
       pad: padding(random, profile),
@@ -51,8 +55,16 @@ export async function runClient(options: ClientOptions, id: number): Promise<voi
     records.push(record);
     world.note(show(record));
     learn(options.gossip, record);
+    page = random.chance(0.9) ? nextPage(record, `${id}-${at + 1}`) : undefined;
     if (answer.kind === 'unknown') client += 1000;
   }
+}
+
+/** The page behind this one, at the same revision, while others write. */
+function nextPage({ call, answer }: CallRecord, id: string): Call | undefined {
+  if (call.kind !== 'read' || answer.kind !== 'read' || !answer.more) return undefined;
+  const last = Buffer.from(answer.kvs.at(-1)!.key).toString('latin1');
+  return { ...call, id, key: `${last}\0`, revision: call.revision > 0 ? call.revision : answer.revision };
 }
 
 function padding(random: SeededRandom, profile: Profile): string {
@@ -65,13 +77,22 @@ function draw({ profile, gossip, leases }: ClientOptions, random: SeededRandom, 
   const known = gossip.modRevisions.get(key) ?? 0;
   if (random.chance(profile.compactions))
     return { kind: 'compact', id, revision: Math.max(1, gossip.revision - random.int(0, 12)) };
+  if (random.chance(profile.hashes)) {
+    const revision = random.chance(0.5) ? Math.max(1, gossip.revision - random.int(0, 12)) : 0;
+    return { kind: 'hash', id, revision };
+  }
   if (random.chance(profile.reads)) {
     const revision = random.chance(0.25) ? Math.max(1, gossip.revision - random.int(0, 8)) : 0;
-    const read = { kind: 'read', id, revision, serializable: random.chance(0.2) } as const;
+    const limit = random.chance(0.4) ? random.int(1, 3) : 0;
+    const read = { kind: 'read', id, revision, serializable: random.chance(0.2), limit } as const;
     return random.chance(0.5) ? { ...read, key, end: '' } : { ...read, key: 'k', end };
   }
   if (leases && random.chance(0.15))
     return { kind: random.chance(0.6) ? 'grant' : 'revoke', id, lease: random.pick(LEASES) };
+  if (random.chance(profile.txns)) {
+    const known = gossip.modRevisions;
+    return { kind: 'txn', id, txn: drawTxn(random, { id, known, leases: leases ? LEASES : [] }) };
+  }
   const roll = random.next();
   if (roll < 0.25)
     return { kind: 'put', id, key, lease: leases && random.chance(0.4) ? random.pick(LEASES) : 0n };
@@ -124,10 +145,8 @@ function send(
   answered: (answer: Answer) => void,
 ): void {
   const failed = (error: StoreError) => answered({ kind: 'error', code: error.code });
-  const done =
-    <T extends { revision: number }>(kind: 'written' | 'done') =>
-    (error: StoreError | undefined, result: T) =>
-      error === undefined ? answered({ kind, revision: result.revision }) : failed(error);
+  const done = (error: StoreError | undefined, result: { revision: number }) =>
+    error === undefined ? answered({ kind: 'done', revision: result.revision }) : failed(error);
   const value = latin1(call.id + pad);
   switch (call.kind) {
     case 'put': {
@@ -139,7 +158,10 @@ function send(
         ignoreValue: false,
         ignoreLease: false,
       };
-      return store.put(request, 100, done('written'));
+      return store.put(request, 100, (error, result) => {
+        if (error === undefined) answered({ kind: 'written', revision: result.revision, described: '' });
+        else failed(error);
+      });
     }
     case 'update':
     case 'remove':
@@ -151,15 +173,16 @@ function send(
       const request = { key: latin1(call.key), rangeEnd: latin1(call.end), prevKv: false };
       return store.deleteRange(request, 100, (error, result) => {
         if (error !== undefined) failed(error);
-        else if (result.deleted > 0) answered({ kind: 'written', revision: result.revision });
-        else answered({ kind: 'read', revision: result.revision, kvs: [], count: 0 });
+        else if (result.deleted > 0) answered({ kind: 'written', revision: result.revision, described: '' });
+        else answered({ ...NOTHING_READ, revision: result.revision });
       });
     }
     case 'read': {
-      const { revision, serializable } = call;
+      const { revision, serializable, limit } = call;
       const request = {
         ...RANGE,
         ...FILTERS,
+        limit,
         key: latin1(call.key),
         rangeEnd: latin1(call.end),
         revision,
@@ -167,16 +190,29 @@ function send(
       };
       return store.range(request, (error, result) => {
         if (error !== undefined) failed(error);
-        else
-          answered({ kind: 'read', revision: result.revision, kvs: listed(result.kvs), count: result.count });
+        else answered({ ...NOTHING_READ, ...result, kvs: listed(result.kvs) });
       });
     }
+    case 'txn':
+      return store.txn(requestOf(call.txn, pad), 300, (error, result) => {
+        if (error !== undefined) return failed(error);
+        const { revision, responses } = result;
+        const described = describe(result);
+        if (hasWritten(responses)) answered({ kind: 'written', revision, described });
+        else answered({ ...NOTHING_READ, revision, described });
+      });
+    case 'hash':
+      return store.hashKv(call.revision, (error, result) => {
+        if (error !== undefined) return failed(error);
+        const { revision, hash, compactRevision, hashRevision } = result;
+        answered({ kind: 'hashed', revision, hash, compacted: compactRevision, at: hashRevision });
+      });
     case 'grant':
-      return store.leaseGrant({ id: call.lease, ttl }, done('done'));
+      return store.leaseGrant({ id: call.lease, ttl }, done);
     case 'revoke':
-      return store.leaseRevoke(call.lease, done('done'));
+      return store.leaseRevoke(call.lease, done);
     case 'compact':
-      return store.compact({ revision: call.revision, physical: false }, done('done'));
+      return store.compact({ revision: call.revision, physical: false }, done);
   }
 }
 
@@ -196,8 +232,15 @@ function conditional(call: Extract<Call, { kind: 'update' | 'remove' }>, value: 
 }
 
 function txnAnswer({ succeeded, revision, responses }: TxnResult): Answer {
-  if (succeeded) return { kind: 'written', revision };
+  if (succeeded) return { kind: 'written', revision, described: '' };
   const [first] = responses as (OpResult | undefined)[];
   const kvs = first?.kind === 'range' ? listed(first.result.kvs) : [];
-  return { kind: 'read', revision, kvs, count: kvs.length };
+  return { ...NOTHING_READ, revision, kvs, count: kvs.length };
+}
+
+function hasWritten(responses: readonly OpResult[]): boolean {
+  return responses.some(({ kind, result }) => {
+    if (kind === 'txn') return hasWritten(result.responses);
+    return kind === 'put' || (kind === 'deleteRange' && result.deleted > 0);
+  });
 }

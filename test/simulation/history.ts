@@ -1,7 +1,10 @@
 import type { KeyValue } from '../../src/wire/index.ts';
+import { hashOf } from './hash.ts';
 import type { Oracle } from './oracle.ts';
 import { text } from './state.ts';
 import type { Entry } from './state.ts';
+import { evaluate, mayDelete } from './txn.ts';
+import type { SimTxn } from './txn.ts';
 
 /** One client call. `id` is the value that it writes. */
 export type Call =
@@ -9,19 +12,33 @@ export type Call =
   /** Kubernetes' create (`revision` 0), update and delete: on condition of the mod revision, else a read. */
   | { readonly kind: 'update' | 'remove'; readonly id: string; readonly key: string; readonly revision: number }
   | { readonly kind: 'removeAll'; readonly id: string; readonly key: string; readonly end: string }
-  | { readonly kind: 'read'; readonly id: string; readonly key: string; readonly end: string; readonly revision: number; readonly serializable: boolean }
+  /** `limit` 0: none. The pages of a list are reads at one revision. */
+  | { readonly kind: 'read'; readonly id: string; readonly key: string; readonly end: string; readonly revision: number; readonly serializable: boolean; readonly limit: number }
+  | { readonly kind: 'txn'; readonly id: string; readonly txn: SimTxn }
+  /** HashKV. */
+  | { readonly kind: 'hash'; readonly id: string; readonly revision: number }
   | { readonly kind: 'grant' | 'revoke'; readonly id: string; readonly lease: bigint }
   | { readonly kind: 'compact'; readonly id: string; readonly revision: number }; // prettier-ignore
 
 export type Answer =
   /** It took effect at this revision. */
-  | { readonly kind: 'written'; readonly revision: number }
+  | { readonly kind: 'written'; readonly revision: number; readonly described: string }
   /** It wrote nothing, judged at this revision; `kvs` is what it read there. */
   | {
       readonly kind: 'read';
       readonly revision: number;
       readonly kvs: readonly KeyValue[];
       readonly count: number;
+      readonly more: boolean;
+      /** Of a transaction: all of it in words. */
+      readonly described: string;
+    }
+  | {
+      readonly kind: 'hashed';
+      readonly revision: number;
+      readonly hash: number;
+      readonly compacted: number;
+      readonly at: number;
     }
   /** Took effect, or found what it found, without a revision of its own. */
   | { readonly kind: 'done'; readonly revision: number }
@@ -45,6 +62,7 @@ const WITHOUT_EFFECT = new Set([
   'FutureRev',
   'TooManyRequests',
   'NoSpace',
+  'DuplicateKey',
 ]);
 
 /**
@@ -63,8 +81,9 @@ export function checkHistory(oracle: Oracle, records: readonly CallRecord[]): vo
       );
     if (answer.kind === 'written') checkWritten(oracle, record, writes.get(call.id));
     if (answer.kind === 'read') checkRead(oracle, record);
-    if (answer.kind !== 'written' && answer.kind !== 'read' && answer.kind !== 'done') continue;
-    const linearizable = call.kind !== 'read' || !call.serializable;
+    if (answer.kind === 'hashed') checkHash(oracle, record);
+    if (!('revision' in answer)) continue;
+    const linearizable = call.kind === 'read' ? !call.serializable : call.kind !== 'hash';
     const atLeast = shown(startMs) + (answer.kind === 'written' ? 1 : 0);
     oracle.expect(
       !linearizable || answer.revision >= atLeast,
@@ -79,14 +98,19 @@ export function checkHistory(oracle: Oracle, records: readonly CallRecord[]): vo
   checkDeletes(oracle, records);
 }
 
-/** Values are unique to their call, so that a put in the log names the call that it comes from. */
+/**
+ * Values are unique to their call, or to their operation in it, so that a put in the log names the call that it comes
+ * from.
+ */
 function writesById(oracle: Oracle): Map<string, Entry> {
   const writes = new Map<string, Entry>();
+  const values = new Set<string>();
   for (const entry of oracle.entries) {
     if (entry.kind !== 'put') continue;
     const id = idOf(entry.kv!);
-    oracle.expect(!writes.has(id), () => `${id} is in the log twice`);
-    writes.set(id, entry);
+    oracle.expect(!values.has(id), () => `${id} is in the log twice`);
+    values.add(id);
+    writes.set(id.split('#')[0]!, entry);
   }
   return writes;
 }
@@ -138,6 +162,18 @@ function checkWritten(oracle: Oracle, record: CallRecord, entry: Entry | undefin
       () => `its compare was false: ${show(record)}`,
     );
   }
+  if (call.kind === 'txn') {
+    const effect = evaluate(call.txn, oracle.full.held(answer.revision - 1), answer.revision - 1);
+    const found = at.map((each) =>
+      changeText(each.kind, each.key, each.kind === 'put' ? idOf(each.kv!) : ''),
+    );
+    const expected = effect.changes.map((each) => changeText(each.kind, each.key, each.id));
+    oracle.expect(
+      found.join() === expected.join() && answer.described === effect.answer,
+      () =>
+        `promise 4: it should have done ${expected.join()} and answered ${effect.answer}, not ${found.join()}: ${show(record)}`,
+    );
+  }
   if (call.kind === 'removeAll') {
     const expected = oracle.full
       .range(call.key, call.end, answer.revision - 1)
@@ -149,13 +185,25 @@ function checkWritten(oracle: Oracle, record: CallRecord, entry: Entry | undefin
   }
 }
 
+const changeText = (kind: string, key: string, id: string): string => `${kind} ${key}=${id}`;
+
 function checkRead(oracle: Oracle, record: CallRecord): void {
   const { call, answer } = record;
-  if (answer.kind !== 'read' || !('key' in call)) return;
+  if (answer.kind !== 'read') return;
+  if (call.kind === 'txn') {
+    const effect = evaluate(call.txn, oracle.full.held(answer.revision), answer.revision);
+    oracle.expect(
+      effect.changes.length === 0 && answer.described === effect.answer,
+      () => `promise 4: it should have answered ${effect.answer}: ${show(record)}`,
+    );
+  }
+  if (!('key' in call)) return;
   const at = call.kind === 'read' && call.revision > 0 ? call.revision : answer.revision;
-  const expected = oracle.full.range(call.key, 'end' in call ? call.end : '', at);
+  const all = oracle.full.range(call.key, 'end' in call ? call.end : '', at);
+  const expected = call.kind === 'read' && call.limit > 0 ? all.slice(0, call.limit) : all;
+  const isCounted = answer.count === all.length && answer.more === expected.length < all.length;
   oracle.expect(
-    answer.kvs.map(text).join('\n') === expected.map(text).join('\n') && answer.count === expected.length,
+    isCounted && answer.kvs.map(text).join('\n') === expected.map(text).join('\n'),
     () => `promise 4: expected ${expected.map(text).join(' ')}: ${show(record)}`,
   );
   if (call.kind === 'update' || call.kind === 'remove')
@@ -163,6 +211,14 @@ function checkRead(oracle: Oracle, record: CallRecord): void {
       (expected[0]?.modRevision ?? 0) !== call.revision,
       () => `its compare was true: ${show(record)}`,
     );
+}
+
+/** HashKV is the same on every incarnation, however the log has been cleaned. */
+function checkHash(oracle: Oracle, record: CallRecord): void {
+  const { answer } = record;
+  if (answer.kind !== 'hashed') return;
+  const expected = hashOf(oracle.entries, answer.compacted, answer.at);
+  oracle.expect(answer.hash === expected, () => `HashKV should have been ${expected}: ${show(record)}`);
 }
 
 /** A delete names no call; but each must be explained by one that was made, and was not answered as without effect. */
@@ -178,6 +234,7 @@ function checkDeletes(oracle: Oracle, records: readonly CallRecord[]): void {
       if (answer.kind === 'written' && answer.revision !== entry.revision) return false;
       if (answer.kind === 'read' || answer.kind === 'done') return false;
       if (call.kind === 'remove') return call.key === entry.key;
+      if (call.kind === 'txn') return mayDelete(call.txn, entry.key);
       return call.kind === 'removeAll' && entry.key >= call.key && entry.key < call.end;
     });
     oracle.expect(

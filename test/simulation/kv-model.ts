@@ -1,6 +1,7 @@
 import type { Answer, CallRecord } from './history.ts';
 import { checkLinearizable } from './linearizability.ts';
 import type { Model, Operation } from './linearizability.ts';
+import { evaluate } from './txn.ts';
 
 interface ModelState {
   readonly revision: number;
@@ -16,6 +17,7 @@ const MODEL: Model<ModelState, Input, Answer> = {
   init: { revision: 1, keys: new Map() },
   step(state, call, answer) {
     if (answer?.kind === 'read') return isRead(state, call, answer) ? state : undefined;
+    if (call.kind === 'txn') return afterTxn(state, call, answer);
     const next = written(state, call);
     // The outcome is unknown: if it takes effect, this is how.
     if (answer === undefined) return next ?? state;
@@ -39,26 +41,61 @@ function written({ revision, keys }: ModelState, call: Input): ModelState | unde
   return { revision: revision + 1, keys: next };
 }
 
+function heldIn({ keys }: ModelState): Map<string, { mod: number; id: string }> {
+  return new Map(
+    [...keys].map(([key, value]) => {
+      const [mod, id] = value.split('=') as [string, string];
+      return [key, { mod: Number(mod), id }];
+    }),
+  );
+}
+
+function afterTxn(
+  state: ModelState,
+  { txn }: Extract<Input, { kind: 'txn' }>,
+  answer: Answer | undefined,
+): ModelState | undefined {
+  const { changes, answer: described } = evaluate(txn, heldIn(state), state.revision);
+  const revision = state.revision + 1;
+  if (answer?.kind === 'written')
+    if (changes.length === 0 || answer.revision !== revision || answer.described !== described)
+      return undefined;
+  if (changes.length === 0) return state;
+  const keys = new Map(state.keys);
+  for (const { kind, key, id } of changes) {
+    if (kind === 'put') keys.set(key, `${revision}=${id}`);
+    else keys.delete(key);
+  }
+  return { revision, keys };
+}
+
 function isRead(state: ModelState, call: Input, answer: Extract<Answer, { kind: 'read' }>): boolean {
-  if (answer.revision !== state.revision || !('key' in call)) return false;
+  if (answer.revision !== state.revision) return false;
+  if (call.kind === 'txn') {
+    const effect = evaluate(call.txn, heldIn(state), state.revision);
+    return effect.changes.length === 0 && effect.answer === answer.described;
+  }
+  if (!('key' in call)) return false;
   if (call.kind === 'update' && Number((state.keys.get(call.key) ?? '0').split('=')[0]) === call.revision)
     return false;
   const end = 'end' in call ? call.end : '';
   const expected = [...state.keys]
     .filter(([key]) => (end === '' ? key === call.key : key >= call.key && key < end))
-    .map(([key, value]) => `${key}@${value}`);
+    .map(([key, value]) => `${key}@${value}`)
+    .sort();
+  const limit = call.kind === 'read' && call.limit > 0 ? call.limit : Infinity;
   const found = answer.kvs.map((kv) => {
     const [id] = Buffer.from(kv.value).toString('latin1').split(';');
     return `${Buffer.from(kv.key).toString('latin1')}@${kv.modRevision}=${id}`;
   });
-  return expected.sort().join() === found.sort().join();
+  return answer.count === expected.length && expected.slice(0, limit).join() === found.sort().join();
 }
 
 /** What is wrong with the history as a whole, judged without knowing the log; undefined when nothing is. */
 export function findViolation(records: readonly CallRecord[]): string | undefined {
   const operations: Operation<Input, Answer>[] = [];
   for (const { client, call, startMs, endMs, answer } of records) {
-    if (call.kind === 'grant' || call.kind === 'revoke' || call.kind === 'compact') continue;
+    if (['grant', 'revoke', 'compact', 'hash'].includes(call.kind)) continue;
     const isWrite = call.kind !== 'read';
     const plain = call.kind === 'read' && !call.serializable && call.revision === 0;
     const known = answer.kind === 'written' || (answer.kind === 'read' && (isWrite || plain));

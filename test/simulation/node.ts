@@ -38,6 +38,8 @@ export class Node {
     const world = this.#world;
     const scheduler = world.schedulerOf(this.owner);
     const random = world.random.fork(this.owner);
+    const { historyBytesInMemoryMax, segmentBytes, sliceUnitsMax, atOnceKeysMax } = this.#profile;
+    const { responseBytesMax, fragmentBytesMin } = this.#profile;
     const store = await Store.open({
       engine: engines.engineOf(this.owner),
       keyspace: KEYSPACE,
@@ -48,7 +50,7 @@ export class Node {
       name: 'simulated',
       // One node on an engine of its own: nobody else can lead.
       lease: { holds: () => true },
-      limits: { historyBytesInMemoryMax: this.#profile.historyBytesInMemoryMax },
+      limits: { historyBytesInMemoryMax, segmentBytes, sliceUnitsMax, atOnceKeysMax },
       cleanerLimits: EAGER,
       faults,
     });
@@ -66,6 +68,7 @@ export class Node {
       random,
       logger: silentLogger,
       progressIntervalMs: 500,
+      limits: { responseBytesMax, fragmentBytesMin },
     });
     store.onCommit((revision) => hub.committed(revision));
     store.onCompact((compacted) => hub.compacted(compacted));

@@ -25,7 +25,7 @@ export class Oracle {
   readonly full = new State();
   /** When a revision landed. */
   readonly landedMs = new Map<number, number>([[1, 0]]);
-  readonly counts = { commits: 0, cleanings: 0, epochs: 0 };
+  readonly counts = { commits: 0, cleanings: 0, epochs: 0, continued: 0, fragments: 0 };
   readonly stored = new StoredLog(KEYSPACE);
   readonly #nowMs: () => number;
   #epoch = 0;
@@ -78,6 +78,7 @@ export class Oracle {
       header.first === this.full.sequence + 1,
       () => `chunk ${header.first} follows ${this.full.sequence}`,
     );
+    if (header.continues) this.counts.continued++;
     for (const entry of entries) {
       const { revision } = this.full;
       if (entry.kind === 'epoch') this.counts.epochs++;

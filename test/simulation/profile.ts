@@ -36,6 +36,18 @@ export interface Profile {
   /** Chance per watch response that the transport is full after it, for `fullMs` at most. */
   slowSinks: number;
   readonly fullMs: number;
+  /** Chance per write that it is a transaction of several, nested operations. */
+  readonly txns: number;
+  /** Chance per call of HashKV. */
+  readonly hashes: number;
+  /** Chunks end where a segment does: small ones make one revision several chunks. */
+  readonly segmentBytes: number;
+  /** Small ones make long work of everything that touches more than a key. */
+  readonly sliceUnitsMax: number;
+  readonly atOnceKeysMax: number;
+  /** Watch responses end, and are split in fragments, at so many bytes. */
+  readonly responseBytesMax: number;
+  readonly fragmentBytesMin: number;
   /** Seconds. Short ones expire under way. */
   readonly leaseTtl: number;
 }
@@ -60,6 +72,13 @@ export function drawProfile(random: SeededRandom): Profile {
     slowSinks: maybe(0.6, () => between(0.05, 0.6)),
     fullMs: between(10, 2_500),
     leaseTtl: random.chance(0.5) ? 2 : 5_000,
+    txns: maybe(0.7, () => between(0.05, 0.5)),
+    hashes: maybe(0.6, () => between(0.01, 0.08)),
+    segmentBytes: random.chance(0.5) ? random.int(150, 1_500) : 2 ** 20,
+    sliceUnitsMax: random.chance(0.4) ? random.int(1, 60) : 8192,
+    atOnceKeysMax: random.chance(0.4) ? random.int(0, 3) : 2048,
+    responseBytesMax: random.chance(0.5) ? random.int(1, 3_000) : 2 ** 20,
+    fragmentBytesMin: random.chance(0.5) ? random.int(1, 1_000) : 2 ** 21,
   };
 }
 

@@ -10,10 +10,13 @@ const SEEDS = Number(process.env['SEEDS'] ?? 50);
 const FIRST = Number(process.env['SEED'] ?? 1);
 
 test(`promises 1 to 6: ${SEEDS} simulated seeds from ${FIRST}`, async () => {
+  const sums = new Map<string, number>();
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-    const { problems } = await simulate(seed);
+    const { problems, counts } = await simulate(seed);
+    for (const [what, count] of Object.entries(counts)) sums.set(what, (sums.get(what) ?? 0) + count);
     expect(problems, `SEED=${seed}: npm run simulate -- --seed ${seed} --seeds 1`).toEqual([]);
   }
+  for (const [what, count] of sums) expect(count, `${what} in ${SEEDS} seeds`).toBeGreaterThan(0);
 }, 240_000);
 
 test('a seed gives the same digest of all answers and the final state twice', async () => {

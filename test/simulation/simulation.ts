@@ -11,6 +11,7 @@ import { calm, drawProfile, KEYS } from './profile.ts';
 import type { Profile } from './profile.ts';
 import { SimStore } from './sim-engine.ts';
 import { Watcher } from './watcher.ts';
+import { depthOf } from './txn.ts';
 import { World } from './world.ts';
 
 const TROUBLE_MS = 8_000;
@@ -26,7 +27,8 @@ export interface Verdict {
   readonly digest: string;
   readonly calls: number;
   readonly profile: Profile;
-  readonly counts: Oracle['counts'];
+  /** How often what happened. */
+  readonly counts: Readonly<Record<keyof Oracle['counts'] | 'pages' | 'nested' | 'hashes', number>>;
 }
 
 /**
@@ -68,7 +70,7 @@ class Simulation {
       { ...all, key: 'k', rangeEnd: 'l', prevKv: false },
       { ...all, key: KEYS[0], rangeEnd: '', prevKv: true },
       { ...all, key: 'k', rangeEnd: 'n', prevKv: false, noPut: true },
-    ].map((spec) => new Watcher(this.#world, this.#oracle, spec));
+    ].map((spec, i) => new Watcher(this.#world, this.#oracle, spec, i % 2 === 0));
   }
 
   async run(): Promise<Verdict> {
@@ -102,7 +104,21 @@ class Simulation {
       digest: world.digest(),
       calls: this.#records.length,
       profile: this.#profile,
-      counts: oracle.counts,
+      counts: { ...oracle.counts, ...this.#answered() },
+    };
+  }
+
+  #answered(): { pages: number; nested: number; hashes: number } {
+    const all = this.#records;
+    const count = (is: (record: CallRecord) => boolean): number => all.filter(is).length;
+    return {
+      pages: count(
+        ({ call, answer }) => answer.kind === 'read' && call.kind === 'read' && call.key.endsWith('\0'),
+      ),
+      nested: count(
+        ({ call, answer }) => answer.kind === 'written' && call.kind === 'txn' && depthOf(call.txn) > 1,
+      ),
+      hashes: count(({ answer }) => answer.kind === 'hashed'),
     };
   }
 

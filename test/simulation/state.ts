@@ -57,6 +57,14 @@ export class State {
     return found;
   }
 
+  /** All keys that exist at `revision`, with the ids that their values begin with. */
+  held(revision: number): Map<string, { mod: number; id: string }> {
+    const all = this.range('', '\xff', revision);
+    return new Map(
+      all.map((kv) => [latin1(kv.key), { mod: kv.modRevision, id: latin1(kv.value).split(';')[0]! }]),
+    );
+  }
+
   /** What is readable at or above the compaction, in one normal form, however the log was cleaned. */
   digest(): string {
     const lines: string[] = [];

@@ -1,7 +1,7 @@
 import { decodeResponse } from '../etcd/protocol.ts';
 import type { Message } from '../etcd/protocol.ts';
 import type { WatchRecord, WatchResponse, WatchSpec } from '../validators/watch.ts';
-import { validateComplete, validateWatch } from '../validators/watch.ts';
+import { joinFragments, validateComplete, validateWatch } from '../validators/watch.ts';
 import type { WatchStream } from '../../src/watch/index.ts';
 import type { Node } from './node.ts';
 import type { Oracle } from './oracle.ts';
@@ -15,17 +15,21 @@ export class Watcher {
   readonly #world: World;
   readonly #oracle: Oracle;
   readonly #spec: Omit<WatchSpec, 'startRevision'>;
+  readonly #isFragmented: boolean;
   readonly #lives: WatchRecord[] = [];
   #life: WatchRecord | undefined;
   #node: Node | undefined;
   #stream: WatchStream | undefined;
   /** The next revision that it has not seen; 0 before the first `created`. */
   #next = 0;
+  /** The fragments so far of a response that is not complete. */
+  #fragments: WatchResponse[] = [];
 
-  constructor(world: World, oracle: Oracle, spec: Omit<WatchSpec, 'startRevision'>) {
+  constructor(world: World, oracle: Oracle, spec: Omit<WatchSpec, 'startRevision'>, isFragmented: boolean) {
     this.#world = world;
     this.#oracle = oracle;
     this.#spec = spec;
+    this.#isFragmented = isFragmented;
   }
 
   /** Follows the node through its incarnations; now and then gives up by itself and resumes. */
@@ -50,6 +54,7 @@ export class Watcher {
     const life: WatchRecord = { spec, responses: [] };
     this.#lives.push(life);
     [this.#life, this.#node] = [life, node];
+    this.#fragments = [];
     this.#stream = node.watch(
       (bytes) => {
         // What a closed connection had under way is lost with it.
@@ -72,7 +77,7 @@ export class Watcher {
         filters,
         prevKv: spec.prevKv,
         watchId: 0,
-        fragment: false,
+        fragment: this.#isFragmented,
       },
     });
   }
@@ -85,6 +90,16 @@ export class Watcher {
       return;
     }
     if (response.canceled) return this.#ended(response);
+    this.#fragments.push(response);
+    if (response.fragment) {
+      this.#oracle.counts.fragments++;
+      return;
+    }
+    const [whole] = joinFragments(this.#fragments.splice(0));
+    if (whole !== undefined) this.#take(life, whole);
+  }
+
+  #take(life: WatchRecord, response: WatchResponse): void {
     life.responses.push(response);
     if (response.revision > 1) this.#oracle.saw(response.revision);
     const seen = response.events.length > 0 ? response.events.at(-1)!.kv.modRevision : response.revision;
