@@ -22,12 +22,13 @@ export function countAt(tables: Tables, from: Bytes, to: Bytes | undefined, revi
   if (to !== undefined && compareBytes(from, to) >= 0) return 0;
   const { tree, history } = tables;
   tree.rank(from);
-  const entriesBefore = tree.entriesBefore;
+  const { entriesBefore, liveBefore } = tree;
   tree.rank(to);
   const entries = tree.entriesBefore - entriesBefore;
+  const live = tree.liveBefore - liveBefore;
   const first = history.seek(revision + 1);
   if ((history.end - first) * HISTORY_COST <= entries) {
-    return countNewest(tables, from, to) - liveSince(tables, from, to, revision, first);
+    return live - liveSince(tables, from, to, revision, first);
   }
   const walk = new RangeWalk(tables, from, to, revision, false);
   const found = new Uint32Array(256);

@@ -2,7 +2,7 @@ import { assert, type ByteRuns } from '../base/index.ts';
 import { copyInto, messageFieldSize, varintSize, writeFrame } from './writer.ts';
 
 /** A message up to this size becomes one buffer. */
-const SINGLE_BUFFER_BYTES_MAX = 8 * 1024;
+export const SINGLE_BUFFER_BYTES_MAX = 8 * 1024;
 /** Key-values up to this size are copied next to their frames even in a large message: a view would cost as much. */
 const COPIED_BODY_BYTES_MAX = 1024;
 const BUFFER_BYTES_MAX = 64 * 1024;
