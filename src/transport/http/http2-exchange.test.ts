@@ -110,6 +110,49 @@ describe('an answer', () => {
     expect(stream.closed).toBe(true);
   });
 
+  test('before the end of its request waits for it, and for its trailers', () => {
+    for (const end of ['data', 'trailers']) {
+      const { stream, exchange } = open({ ':method': 'POST' });
+      stream.receive(Buffer.from('abc'), false);
+      exchange.respond(404, {}, 'none');
+      expect([exchange.ended, stream.sent.length, stream.consumedBytes]).toEqual([true, 0, 3]);
+      stream.receive(Buffer.alloc(1000), false);
+      expect([stream.sent.length, stream.consumedBytes]).toEqual([0, 1003]);
+      if (end === 'data') stream.receive(Buffer.alloc(0), true);
+      else stream.receiver.trailers([]);
+      expect(stream.sent[0]).toMatchObject({ ':status': '404' });
+      expect([stream.body.toString(), stream.closed]).toEqual(['none', true]);
+    }
+  });
+
+  test('does not wait for a long request, nor for a client that waits for it', () => {
+    const long = open({ ':method': 'POST' });
+    long.exchange.respond(404, {}, 'none');
+    long.stream.receive(Buffer.alloc(256 * 1024), false);
+    expect(long.stream.sent).toHaveLength(0);
+    long.stream.receive(Buffer.alloc(1), false);
+    expect(long.stream.sent[0]).toMatchObject({ ':status': '404' });
+    const expecting = open({ ':method': 'POST', expect: '100-continue' });
+    expecting.exchange.respond(404, {}, 'none');
+    expect(expecting.stream.sent[0]).toMatchObject({ ':status': '404' });
+  });
+
+  test('does not wait for a slow request', async () => {
+    const { stream, exchange } = open({ ':method': 'POST' });
+    exchange.respond(404, {}, 'none');
+    await expect.poll(() => stream.sent.length, { timeout: 10_000 }).toBe(1);
+  });
+
+  test('that waits is dropped when the client goes', () => {
+    const { stream, exchange } = open({ ':method': 'POST' });
+    let cancelled = 0;
+    exchange.onCancel(() => cancelled++);
+    exchange.respond(404, {}, 'none');
+    stream.receiver.cancelled(8);
+    stream.receiver.cancelled(8);
+    expect([cancelled, stream.sent.length]).toEqual([1, 0]);
+  });
+
   test('to HEAD, and one without content, have no body', () => {
     const head = serve((exchange) => exchange.respond(200, {}, 'abc'), { ':method': 'HEAD' }).stream;
     expect(head.sent[0]).toMatchObject({ ':status': '200', 'content-length': '3' });

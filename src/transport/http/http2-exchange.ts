@@ -6,6 +6,10 @@ import { RequestBody } from './request-body.ts';
 
 const noPrefix = Buffer.alloc(0);
 
+/** An answer that comes before the end of its request waits for this much of the rest, and for this long. */
+const discardBytesMax = 256 * 1024;
+const holdMsMax = 5_000;
+
 /** Headers of HTTP/1.1's connections, which HTTP/2 forbids: RFC 9113, 8.2.2. */
 const connectionHeaders = new Set([
   'connection',
@@ -47,6 +51,10 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
   readonly #cancelListeners: (() => void)[] = [];
   #hasHead = false;
   #ended = false;
+  /** Sends an answer that waits for the end of its request. */
+  #held: (() => void) | undefined;
+  #holdTimer: NodeJS.Timeout | undefined;
+  #discardedBytes = 0;
 
   constructor(stream: Http2Stream, isSecure: boolean) {
     const { path } = stream.head;
@@ -89,9 +97,12 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
     const hasBody = status !== 204 && status !== 304;
     const length = hasBody ? String(bytes.length) : undefined;
     const block = this.#head(status, headers, length);
+    const isEmpty = this.method === 'HEAD' || !hasBody || bytes.length === 0;
     this.#ended = true;
-    if (this.method === 'HEAD' || !hasBody || bytes.length === 0) this.#stream.headers(block, true);
-    else this.#stream.respond(block, noPrefix, bytes, undefined);
+    this.#whenReceived(() => {
+      if (isEmpty) this.#stream.headers(block, true);
+      else this.#stream.respond(block, noPrefix, bytes, undefined);
+    });
   }
 
   start(status: number, headers: HttpHeaders): void {
@@ -133,16 +144,21 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
 
   data(chunk: Buffer, start: number, end: number, isLast: boolean): void {
     this.#body.data(chunk, start, end);
+    if (this.#held !== undefined) this.#discardedBytes += end - start;
     if (isLast) this.#body.complete();
+    if (isLast || this.#discardedBytes > discardBytesMax) this.#release();
   }
 
   trailers(): void {
     this.#body.complete();
+    this.#release();
   }
 
   cancelled(): void {
-    if (this.#ended) return;
+    if (this.#ended && this.#held === undefined) return;
     this.#ended = true;
+    this.#held = undefined;
+    clearTimeout(this.#holdTimer);
     this.#cancel();
   }
 
@@ -150,6 +166,29 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
     for (const run of this.#drainListeners) {
       if (!this.#ended) run();
     }
+  }
+
+  /**
+   * Lets an answer wait for the end of its request. A stream that is answered before has to be reset, which not every
+   * client takes for an answer, and what is wrong with the rest of the request would go unnoticed.
+   */
+  #whenReceived(send: () => void): void {
+    // Who sends `expect` sends no body before it has an answer.
+    if (this.#body.isComplete || this.header('expect') !== undefined) {
+      send();
+      return;
+    }
+    this.#held = send;
+    this.#holdTimer = setTimeout(() => this.#release(), holdMsMax);
+    this.#body.discard();
+  }
+
+  #release(): void {
+    const send = this.#held;
+    if (send === undefined) return;
+    this.#held = undefined;
+    clearTimeout(this.#holdTimer);
+    send();
   }
 
   #cancel(): void {

@@ -40,9 +40,22 @@ export class RequestBody {
     this.#goOn();
   }
 
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
   complete(): void {
     this.#isComplete = true;
     this.#goOn();
+  }
+
+  /** Nobody wants it any more: what is there and what comes is thrown away. */
+  discard(): void {
+    this.#error ??= new HttpBodyError('cancelled', 'the request has been answered');
+    this.#buffer = Buffer.alloc(0);
+    const owed = this.#owedBytes;
+    this.#owedBytes = 0;
+    if (owed > 0) this.#consumed(owed);
   }
 
   /** The client has gone. */
