@@ -181,6 +181,7 @@ export class Sender {
     if (bytes === 0) return !stream.isFull;
     if (!this.#isShort(stream, bytes)) {
       this.#enqueue(stream, prefix, body, bytes);
+      stream.isFull = stream.queue !== undefined && stream.queue.weightBytes >= this.#queueBytesMax;
       return !stream.isFull;
     }
     const output = this.output;
@@ -285,7 +286,6 @@ export class Sender {
     }
     if (prefix.length > 0) queue.add(Buffer.from(prefix), prefix.length);
     queue.add(body, bytes - prefix.length);
-    if (queue.weightBytes >= this.#queueBytesMax) stream.isFull = true;
     this.ready(stream);
   }
 
@@ -372,7 +372,10 @@ export class Sender {
     if (isEnd) {
       if (stream.trailersBlock !== undefined) this.#headers(stream.id, stream.trailersBlock, true);
       this.#host.finished(stream);
-    } else if (stream.isFull && queue.weightBytes <= this.#queueBytesMax / 2) this.#drained(stream);
+      return;
+    }
+    const isDrained = stream.isFull && !stream.isEnding && queue.weightBytes <= this.#queueBytesMax / 2;
+    if (isDrained) this.#drained(stream);
   }
 
   /** Writes a DATA frame of the first `length` bytes of the queue. */
