@@ -17,14 +17,15 @@ export interface Machine {
   readonly load: number;
 }
 
-export function machine(): Machine {
+/** `directory` is on the disk whose syncs are to be timed. */
+export function machine(directory = tmpdir()): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.version,
     commit: commit(),
-    syncMicros: syncMicros(),
+    syncMicros: syncMicros(directory),
     load: loadavg()[0]!,
   };
 }
@@ -46,8 +47,8 @@ function commit(): string {
   }
 }
 
-function syncMicros(): number {
-  const directory = mkdtempSync(join(tmpdir(), 'engram-bench-'));
+function syncMicros(parent: string): number {
+  const directory = mkdtempSync(join(parent, 'engram-bench-'));
   const file = openSync(join(directory, 'sync'), 'w');
   const block = Buffer.alloc(4096, 1);
   const times: number[] = [];

@@ -12,11 +12,13 @@ const SECURE_CLIENTS = 256;
 
 interface Loop {
   readonly row: Row;
-  readonly shape: ShapeName;
+  readonly shape: Kind;
   readonly clients: number;
 }
 
-const titles: Readonly<Record<ShapeName, string>> = {
+type Kind = Exclude<ShapeName, 'load'>;
+
+const titles: Readonly<Record<Kind, string>> = {
   range: 'Range of a key, linearizable',
   rangeSerializable: 'Range of a key, serializable',
   put: 'Put, durable',
@@ -24,7 +26,7 @@ const titles: Readonly<Record<ShapeName, string>> = {
   update: 'Txn update',
   delete: 'Txn delete',
 };
-const names: Readonly<Record<ShapeName, string>> = {
+const names: Readonly<Record<Kind, string>> = {
   range: 'range-linearizable',
   rangeSerializable: 'range-serializable',
   put: 'put',
@@ -33,7 +35,7 @@ const names: Readonly<Record<ShapeName, string>> = {
   delete: 'delete',
 };
 
-function loopOf(shape: ShapeName, clients: number, isSecure: boolean): Loop {
+function loopOf(shape: Kind, clients: number, isSecure: boolean): Loop {
   const over = isSecure ? ', mutual TLS' : '';
   const many = clients === 1 ? '1 client' : `${clients.toLocaleString('en')} clients`;
   const name = `${isSecure ? 'tls-' : ''}${names[shape]}-${clients}`;

@@ -24,6 +24,10 @@ export interface Session {
   readonly wants: (row: string) => boolean;
   /** Makes the generator's connections, in place of those it has. */
   readonly connect: (connections: number) => Promise<void>;
+  /** A second generator, connected too; its caller stops it. */
+  readonly anotherGenerator: (connections: number) => Promise<Generator>;
+  /** Stops and starts the server; its connections are gone after that. */
+  readonly restart: () => Promise<void>;
 }
 
 export type Measurements = Readonly<Record<string, Measurement>>;

@@ -22,7 +22,9 @@ export function withFailure(measurement: Measurement, what: string): Measurement
 /** The figures that are compared, each better when it is lower or higher. */
 export interface Figures {
   readonly perSecond: number;
+  /** Of the server, for one operation. */
   readonly cpuMicros: number;
+  readonly generatorCpuMicros: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
@@ -30,10 +32,11 @@ export interface Figures {
 }
 
 export function figuresOf(measurement: Measurement): Figures {
-  const { operations, elapsedMs, serverCpuMicros, p50Ms, p99Ms, p999Ms } = measurement;
+  const { operations, elapsedMs, serverCpuMicros, generatorCpuMicros, p50Ms, p99Ms, p999Ms } = measurement;
   return {
     perSecond: (operations * 1000) / elapsedMs,
     cpuMicros: serverCpuMicros / Math.max(1, operations),
+    generatorCpuMicros: generatorCpuMicros / Math.max(1, operations),
     ...{ p50Ms, p99Ms, p999Ms },
     extra: measurement.extra ?? {},
   };
@@ -46,6 +49,7 @@ export function medianFigures(rounds: readonly Figures[]): Figures {
   return {
     perSecond: of((one) => one.perSecond),
     cpuMicros: of((one) => one.cpuMicros),
+    generatorCpuMicros: of((one) => one.generatorCpuMicros),
     p50Ms: of((one) => one.p50Ms),
     p99Ms: of((one) => one.p99Ms),
     p999Ms: of((one) => one.p999Ms),

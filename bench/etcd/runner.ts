@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MeasuredServer } from '../../test/support/measured-server.ts';
+import type { MeasuredOptions, MeasuredServer, ServerTls } from '../../test/support/measured-server.ts';
+import { mutualTls } from './authority.ts';
 import { Generator } from './generator.ts';
 import type { Group, Measurements, Session } from './group.ts';
 import type { Measurement } from './measurement.ts';
@@ -15,8 +16,8 @@ export interface RunOptions {
   readonly sizes: Sizes;
   /** Whether a row is to be measured. */
   readonly wants: (row: string) => boolean;
-  /** Flags of Node for Engram. */
-  readonly node: readonly string[];
+  /** Which build of Engram, and with which flags of Node. */
+  readonly engram: Pick<MeasuredOptions, 'main' | 'node'>;
   readonly say: (line: string) => void;
 }
 
@@ -51,6 +52,7 @@ class GroupRun {
   readonly #parent: string;
   /** Filled once, and started again in each round. */
   readonly #prepared = new Map<ServerKind, MeasuredServer>();
+  #tls: ServerTls | undefined;
 
   constructor(group: Group, options: RunOptions, parent: string) {
     this.#group = group;
@@ -108,11 +110,18 @@ class GroupRun {
     await server.start();
     const generator = new Generator();
     const { sizes, wants } = this.#options;
-    const { target, pid: serverPid, tls } = server;
-    const to = { target, serverPid, ...(tls === undefined ? {} : { tls }) };
-    const connect = (connections: number): Promise<void> => generator.task('connect', { ...to, connections });
+    const connect = (connections: number): Promise<void> => connected(generator, server, connections);
+    const anotherGenerator = async (connections: number): Promise<Generator> => {
+      const another = new Generator();
+      await connected(another, server, connections);
+      return another;
+    };
+    const restart = async (): Promise<void> => {
+      await server.stop();
+      await server.start();
+    };
     try {
-      return await work({ kind, server, generator, sizes, wants, connect });
+      return await work({ kind, server, generator, sizes, wants, connect, anotherGenerator, restart });
     } finally {
       await generator.stop();
       await server.stop();
@@ -120,8 +129,15 @@ class GroupRun {
   }
 
   async #newServer(kind: ServerKind): Promise<MeasuredServer> {
-    return await newServer(kind, { parent: this.#parent, node: this.#options.node });
+    if (this.#group.isSecure === true) this.#tls ??= await mutualTls();
+    const tls = this.#tls === undefined ? {} : { tls: this.#tls };
+    return await newServer(kind, { parent: this.#parent, ...this.#options.engram, ...tls });
   }
+}
+
+function connected(generator: Generator, server: MeasuredServer, connections: number): Promise<void> {
+  const { target, pid: serverPid, tls } = server;
+  return generator.task('connect', { target, serverPid, connections, ...(tls === undefined ? {} : { tls }) });
 }
 
 function keep(results: Results, kind: ServerKind, measured: Measurements): void {

@@ -1,15 +1,54 @@
 /** How much of everything: the full form for figures that are published, the short one to see that nothing broke. */
 export interface Sizes {
   readonly rounds: number;
-  /** Of each closed loop: before it is measured, and while it is. */
+  /** Of each closed loop and each kind of list: before it is measured, and while it is. */
   readonly warmMs: number;
   readonly measureMs: number;
   /** Keys that points are read from and put to. */
   readonly keys: number;
+  /** Names of rows say `10k` and `100k`: so many keys are those. */
+  readonly listKeys: { readonly '10k': number; readonly '100k': number };
+  /** Each list at least so often. */
+  readonly listsMin: number;
+  /** How long puts are sent to be watched, and how long their late events are waited for. */
+  readonly watchMs: number;
+  readonly watchDrainMs: number;
+  readonly leases: number;
+  /** Keys of the rows on memory and start: a million. */
+  readonly manyKeys: number;
+  /** Between the load and the look at the memory. */
+  readonly restMs: number;
+  readonly starts: number;
 }
 
 /** Three quarters of an hour. */
-export const FULL: Sizes = { rounds: 3, warmMs: 700, measureMs: 2000, keys: 100_000 };
+export const FULL: Sizes = {
+  rounds: 3,
+  warmMs: 700,
+  measureMs: 2000,
+  keys: 100_000,
+  listKeys: { '10k': 10_000, '100k': 100_000 },
+  listsMin: 3,
+  watchMs: 4000,
+  watchDrainMs: 30_000,
+  leases: 100_000,
+  manyKeys: 1_000_000,
+  restMs: 10_000,
+  starts: 5,
+};
 
 /** Five minutes. */
-export const SHORT: Sizes = { rounds: 1, warmMs: 300, measureMs: 700, keys: 20_000 };
+export const SHORT: Sizes = {
+  rounds: 1,
+  warmMs: 250,
+  measureMs: 600,
+  keys: 10_000,
+  listKeys: { '10k': 2000, '100k': 10_000 },
+  listsMin: 2,
+  watchMs: 1000,
+  watchDrainMs: 3000,
+  leases: 10_000,
+  manyKeys: 50_000,
+  restMs: 500,
+  starts: 2,
+};

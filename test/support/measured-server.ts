@@ -25,6 +25,8 @@ export interface MeasuredOptions {
   readonly extra?: readonly string[];
   /** Where its directory is made. @default os.tmpdir() */
   readonly parent?: string;
+  /** Another build of Engram: the path of its `cli/main.js`. @default that in dist/ */
+  readonly main?: string;
   /** Flags of Node for Engram, such as those of its profiler. */
   readonly node?: readonly string[];
   readonly tls?: ServerTls;
@@ -64,7 +66,7 @@ export class MeasuredServer {
     const [port, directory] = [await freePort(), directoryFor(options)];
     const args = [
       ...(options.node ?? []),
-      ENGRAM_MAIN,
+      options.main ?? ENGRAM_MAIN,
       'serve',
       `--data-dir=${directory}/data`,
       `--listen-client-urls=${urlOf(port, options)}`,

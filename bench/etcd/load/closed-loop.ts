@@ -1,9 +1,10 @@
+import { setTimeout as rest } from 'node:timers/promises';
 import type { RawConnection } from '../../../test/support/raw/raw-connection.ts';
 import { NO_STATUS, RawStream } from '../../../test/support/raw/raw-stream.ts';
 import { processCpuMicros } from '../../../test/support/process-figures.ts';
 import { Latencies } from './latencies.ts';
-import type { LatencySummary } from './latencies.ts';
 import type { Shape } from './shapes.ts';
+import type { LoopResult } from './tasks.ts';
 
 /** The first bytes of an answer that a shape may look at. */
 const HEAD_BYTES = 96;
@@ -18,18 +19,6 @@ export interface ClosedLoopOptions {
   readonly measureMs: number;
   /** Whose CPU time is measured. */
   readonly serverPid: number;
-}
-
-export interface LoopResult extends LatencySummary {
-  /** Calls that ended OK and as expected within the measured time. */
-  readonly operations: number;
-  readonly elapsedMs: number;
-  readonly serverCpuMicros: number;
-  readonly generatorCpuMicros: number;
-  /** Calls that did not end OK or not as expected, all through the run, by what they ended with. */
-  readonly failures: Readonly<Record<string, number>>;
-  /** Calls that ended OK, all through the run. */
-  readonly succeeded: number;
 }
 
 /** Runs clients that each send their next call when the last one is answered. */
@@ -157,8 +146,4 @@ class Client extends RawStream {
     if (status === NO_STATUS) loop.stopped(this.#connection.nowMs);
     else this.next();
   }
-}
-
-function rest(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -9,8 +9,12 @@ import { RawConnection } from '../../../test/support/raw/raw-connection.ts';
 import { headerRevision } from './answers.ts';
 import { closedLoop } from './closed-loop.ts';
 import { fill } from './fill.ts';
+import { grantLeases, keepAlive } from './keep-alives.ts';
+import { listRepeatedly } from './lists.ts';
+import { readsAtRate } from './reads-at-rate.ts';
 import { Created, shapeOf } from './shapes.ts';
 import type { TaskAnswer, TaskInput, TaskMessage, TaskName, TaskOutput } from './tasks.ts';
+import { watchFanOut } from './watches.ts';
 
 const RANGE = '/etcdserverpb.KV/Range';
 /** More creates than a run can make. */
@@ -34,6 +38,11 @@ const doers: Doers = {
     const shape = shapeOf(run.shape, run, created.get(run.prefix) ?? new Created(0));
     return await closedLoop({ ...run, connections, shape, serverPid });
   },
+  readsAtRate: (task) => readsAtRate(connections, task, serverPid),
+  lists: (task) => listRepeatedly(connections[0]!, task, serverPid),
+  watches: (task) => watchFanOut(connections, task, serverPid),
+  grantLeases: (task) => grantLeases(connections, task),
+  keepAlives: (task) => keepAlive(connections, task, serverPid),
   async fill(task) {
     return await fill(connections, task);
   },

@@ -10,8 +10,6 @@ export interface Shape {
   readonly path: string;
   /** Whether `isRight` looks at the answer's first bytes. */
   readonly readsAnswer: boolean;
-  /** Each call that is answered makes a revision. */
-  readonly writes: boolean;
   /** The key of a client's next call, or -1 when it has nothing left to do. `turn` counts its calls from 0. */
   keyOf(client: number, turn: number): number;
   bytes(key: number): number;
@@ -20,7 +18,7 @@ export interface Shape {
   isRight(key: number, body: Buffer, bodyBytes: number): boolean;
 }
 
-export type ShapeName = 'range' | 'rangeSerializable' | 'put' | 'create' | 'update' | 'delete';
+export type ShapeName = 'range' | 'rangeSerializable' | 'put' | 'load' | 'create' | 'update' | 'delete';
 
 export interface ShapeOptions {
   /** Clients of the run. */
@@ -50,6 +48,8 @@ export function shapeOf(name: ShapeName, options: ShapeOptions, created: Created
       return new RangeShape(options, true);
     case 'put':
       return new PutShape(options);
+    case 'load':
+      return new LoadShape(options);
     case 'create':
       return new CreateShape(options, created);
     case 'update':
@@ -69,7 +69,6 @@ const keyBytes = (prefix: string): Buffer => Buffer.from(`${prefix}${KEY_DIGITS}
 class RangeShape implements Shape {
   readonly path = `${KV}/Range`;
   readonly readsAnswer = false;
-  readonly writes = false;
   readonly #template: Template;
   readonly #options: ShapeOptions;
 
@@ -99,7 +98,6 @@ class RangeShape implements Shape {
 class PutShape implements Shape {
   readonly path = `${KV}/Put`;
   readonly readsAnswer = false;
-  readonly writes = true;
   readonly #template: Template;
   readonly #keys: number;
 
@@ -126,11 +124,26 @@ class PutShape implements Shape {
   }
 }
 
+/** Puts each key once, in an order that is not theirs, then has nothing left to do. */
+class LoadShape extends PutShape {
+  readonly #count: number;
+  #next = 0;
+
+  constructor(options: ShapeOptions) {
+    super(options);
+    this.#count = options.keys;
+  }
+
+  override keyOf(): number {
+    // Prime, so that every key has its turn as long as their number is no multiple of it.
+    return this.#next < this.#count ? (this.#next++ * 7919) % this.#count : -1;
+  }
+}
+
 /** As kube-apiserver creates: if there is no such key, put it. */
 class CreateShape implements Shape {
   readonly path = `${KV}/Txn`;
   readonly readsAnswer = true;
-  readonly writes = true;
   readonly #template: Template;
   readonly #created: Created;
 
@@ -166,7 +179,6 @@ class CreateShape implements Shape {
 class ReplaceShape implements Shape {
   readonly path = `${KV}/Txn`;
   readonly readsAnswer = true;
-  readonly writes = true;
   /** One for each number of bytes that a revision takes. */
   readonly #templates: readonly RevisionTemplate[];
   readonly #created: Created;

@@ -10,15 +10,16 @@ const POOL_BYTES = 2 ** 20;
 /** A request that is encoded once: only the digits of its key, and its value, change from call to call. */
 export class Template {
   readonly bytes: Buffer;
+  /** Where the value is; -1 without one. */
+  readonly valueAt: number;
   readonly #keys: readonly number[];
-  readonly #value: number;
   readonly #valueBytes: number;
 
   /** `value` is the one that the message holds: it must occur in it once. */
   constructor(path: string, message: Message, value?: Buffer) {
     this.bytes = encodeRequest(path, message);
     this.#keys = positions(this.bytes, KEY_DIGITS);
-    this.#value = value === undefined ? -1 : this.bytes.indexOf(value);
+    this.valueAt = value === undefined ? -1 : this.bytes.indexOf(value);
     this.#valueBytes = value?.length ?? 0;
   }
 
@@ -26,7 +27,7 @@ export class Template {
   write(target: Buffer, at: number, key: number): void {
     this.bytes.copy(target, at);
     for (const position of this.#keys) writeDigits(target, at + position, key);
-    if (this.#value >= 0) fillValue(target, at + this.#value, this.#valueBytes);
+    if (this.valueAt >= 0) fillValue(target, at + this.valueAt, this.#valueBytes);
   }
 }
 

@@ -1,0 +1,215 @@
+import { setTimeout as rest } from 'node:timers/promises';
+import { encodeRequest } from '../../../test/etcd/protocol.ts';
+import type { RawConnection } from '../../../test/support/raw/raw-connection.ts';
+import { RawStream } from '../../../test/support/raw/raw-stream.ts';
+import { processCpuMicros } from '../../../test/support/process-figures.ts';
+import { Latencies } from './latencies.ts';
+import { MessageParser } from './message-parser.ts';
+import { Rate } from './rate.ts';
+import type { Shape } from './shapes.ts';
+import type { WatchResult, WatchTask } from './tasks.ts';
+import { KEY_DIGITS, markedValue, Template } from './template.ts';
+import { WatchResponseReader } from './watch-response.ts';
+import type { WatchEvents } from './watch-response.ts';
+
+const WATCH = '/etcdserverpb.Watch/Watch';
+const PREFIX = '/registry/events/watched/';
+const KEYS = 1000;
+const TICK_MS = 20;
+/** What is on its way when the last put has been answered counts as delivered while it ran. */
+const ARRIVAL_MS = 100;
+/** A server that is behind sends all the time. */
+const SILENCE_MS = 5000;
+
+/**
+ * Watchers of one prefix, some on each stream, one stream on each connection, and puts at a fixed rate from a connection
+ * of their own. Each value holds when its put was sent, so that the latency of an event is from there to its arrival.
+ */
+export async function watchFanOut(
+  connections: readonly RawConnection[],
+  task: WatchTask,
+  serverPid: number,
+): Promise<WatchResult> {
+  const [writer, ...readers] = connections;
+  if (writer === undefined || readers.length === 0) throw new RangeError('A fan-out needs two connections');
+  const fanOut = new FanOut(readers, task.watchers);
+  await until(() => fanOut.created === task.watchers, 10_000);
+  const puts = { fanOut, writer, task };
+  await putFor(puts, task.warmMs);
+  fanOut.clear();
+  const cpu = processCpuMicros(serverPid);
+  const own = process.cpuUsage();
+  const startMs = performance.now();
+  const sent = await putFor(puts, task.measureMs);
+  const { user, system } = process.cpuUsage(own);
+  const inTime = fanOut.delivered;
+  const elapsedMs = performance.now() - startMs;
+  const expected = sent * task.watchers;
+  const isLate = await drained(fanOut, expected, task.drainMs);
+  const failures = { ...fanOut.failures };
+  if (!isLate && fanOut.delivered !== expected) failures[`${fanOut.delivered} events of ${expected}`] = 1;
+  return {
+    ...fanOut.latencies.summary(),
+    ...{ operations: inTime, elapsedMs, failures, puts: sent, delivered: fanOut.delivered, expected },
+    // Events that came late cost as much as those that came in time: CPU until the last, per event of all.
+    serverCpuMicros: ((processCpuMicros(serverPid) - cpu) * inTime) / Math.max(1, fanOut.delivered),
+    generatorCpuMicros: user + system,
+    drainedMs: performance.now() - startMs - elapsedMs,
+  };
+}
+
+/** Puts for so long, and waits until they are answered and their events may have arrived. Returns how many. */
+async function putFor({ fanOut, writer, task }: Puts, ms: number): Promise<number> {
+  const rate = new Rate({
+    connections: [writer],
+    shape: new TimedPut(task.valueBytes),
+    perSecond: task.putsPerSecond,
+    answered: () => undefined,
+    failed: (what) => fanOut.fail(`put: ${what}`),
+  });
+  await rest(ms);
+  await rate.stop();
+  await until(() => fanOut.delivered >= rate.sent * task.watchers, ARRIVAL_MS);
+  return rate.sent;
+}
+
+interface Puts {
+  readonly fanOut: FanOut;
+  readonly writer: RawConnection;
+  readonly task: WatchTask;
+}
+
+class FanOut implements WatchEvents {
+  created = 0;
+  delivered = 0;
+  readonly latencies = new Latencies();
+  readonly failures: Record<string, number> = {};
+  /** When the bytes being read arrived. */
+  nowMs = 0;
+  /** Events of puts before it are not counted. */
+  #sinceMs = 0;
+
+  constructor(connections: readonly RawConnection[], watchers: number) {
+    const request = encodeRequest(WATCH, {
+      create_request: { key: Buffer.from(PREFIX), range_end: rangeEnd() },
+    });
+    const streams = connections.slice(0, watchers).map((connection) => new WatchStream(this, connection));
+    for (let watcher = 0; watcher < watchers; watcher++) streams[watcher % streams.length]!.send(request);
+    for (const connection of connections) connection.flush();
+  }
+
+  clear(): void {
+    this.delivered = 0;
+    this.latencies.clear();
+    this.#sinceMs = performance.now();
+  }
+
+  watcherCreated(): void {
+    this.created++;
+  }
+
+  canceled(): void {
+    this.fail('a watcher was cancelled');
+  }
+
+  event(value: Buffer, at: number): void {
+    const sentMs = value.readDoubleLE(at);
+    if (sentMs < this.#sinceMs) return;
+    this.delivered++;
+    this.latencies.record(this.nowMs - sentMs);
+  }
+
+  fail(what: string): void {
+    this.failures[what] = (this.failures[what] ?? 0) + 1;
+  }
+}
+
+class WatchStream extends RawStream {
+  readonly #fanOut: FanOut;
+  readonly #connection: RawConnection;
+  readonly #parser: MessageParser;
+  #isOpen = false;
+
+  constructor(fanOut: FanOut, connection: RawConnection) {
+    super();
+    this.#fanOut = fanOut;
+    this.#connection = connection;
+    const reader = new WatchResponseReader(fanOut);
+    this.#parser = new MessageParser((bytes, start, end) => reader.read(bytes, start, end));
+  }
+
+  send(request: Buffer): void {
+    const connection = this.#connection;
+    const { length } = request;
+    const at = this.#isOpen
+      ? connection.append(length, this, false)
+      : connection.begin(WATCH, length, this, false);
+    if (at < 0) throw new Error('Cannot send a watch request: the window is closed');
+    this.#isOpen = true;
+    request.copy(connection.out, at);
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    this.#fanOut.nowMs = this.#connection.nowMs;
+    this.#parser.data(bytes, start, end);
+  }
+
+  ended(status: number, message: string | undefined): void {
+    this.#fanOut.fail(`a watch stream ended with status ${status} ${message ?? ''}`);
+  }
+}
+
+/** A put whose value starts with the time at which it is sent. */
+class TimedPut implements Shape {
+  readonly path = '/etcdserverpb.KV/Put';
+  readonly readsAnswer = false;
+  readonly #template: Template;
+
+  constructor(valueBytes: number) {
+    const value = markedValue(valueBytes);
+    this.#template = new Template(this.path, { key: Buffer.from(PREFIX + KEY_DIGITS), value }, value);
+  }
+
+  keyOf(_client: number, turn: number): number {
+    return turn % KEYS;
+  }
+
+  bytes(): number {
+    return this.#template.bytes.length;
+  }
+
+  write(target: Buffer, at: number, key: number): void {
+    this.#template.write(target, at, key);
+    target.writeDoubleLE(performance.now(), at + this.#template.valueAt);
+  }
+
+  isRight(_key: number, _body: Buffer, bodyBytes: number): boolean {
+    return bodyBytes > 0;
+  }
+}
+
+function rangeEnd(): Buffer {
+  const end = Buffer.from(PREFIX);
+  end[end.length - 1]! += 1;
+  return end;
+}
+
+/**
+ * Waits for all events, at most so long. True when some were still coming in then: late, and not lost. A server that
+ * sends nothing for a time although it owes events has lost them.
+ */
+async function drained(fanOut: FanOut, expected: number, ms: number): Promise<boolean> {
+  const endMs = performance.now() + ms;
+  for (;;) {
+    const before = fanOut.delivered;
+    await until(() => fanOut.delivered > before || before >= expected, SILENCE_MS);
+    if (fanOut.delivered === before || before >= expected) return false;
+    if (performance.now() > endMs) return true;
+  }
+}
+
+/** Waits for it, at most so long. */
+async function until(isSo: () => boolean, ms: number): Promise<void> {
+  const endMs = performance.now() + ms;
+  while (!isSo() && performance.now() < endMs) await rest(TICK_MS);
+}
