@@ -205,7 +205,11 @@ describe('what cannot be', () => {
   });
 
   test.each([
-    [['--cert-file=/a'], 'TLS is not supported yet'],
+    [['--cert-file=/a'], '--cert-file needs --key-file'],
+    [
+      ['--listen-client-urls=https://127.0.0.1:0', '--cert-file=/nowhere.pem', '--key-file=/nowhere-key.pem'],
+      'Cannot use /nowhere.pem: ENOENT',
+    ],
     [['--nmae=a'], 'did you mean --name?'],
     [['--name=a', '--name=b'], 'given twice'],
     [['--watch-progress-notify-interval=1ms'], 'at least 100ms'],

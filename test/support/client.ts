@@ -1,4 +1,11 @@
-import { Client, credentials, Metadata, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  Metadata,
+  type ChannelCredentials,
+  type ClientDuplexStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { codecOf, serviceDefinition, type MethodDefinition } from '../../src/wire/index.ts';
 
 /** A message as proto-loader's codecs see it: fields by their names in the proto files. */
@@ -27,8 +34,8 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class TestClient {
   readonly #client: Client;
 
-  constructor(url: string) {
-    this.#client = new Client(new URL(url).host, credentials.createInsecure(), {
+  constructor(url: string, channelCredentials: ChannelCredentials = credentials.createInsecure()) {
+    this.#client = new Client(new URL(url).host, channelCredentials, {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       'grpc.use_local_subchannel_pool': 1,

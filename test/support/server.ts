@@ -1,5 +1,6 @@
 import { get, request } from 'node:http';
-import { serve, type RunningServer, type Settings } from '../../src/index.ts';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import { serve, type Logger, type RunningServer, type Settings } from '../../src/index.ts';
 import { TestClient } from './client.ts';
 
 export interface TestServer {
@@ -7,23 +8,28 @@ export interface TestServer {
   readonly client: TestClient;
   readonly clientUrl: string;
   readonly metricsUrl: string;
-  /** Another connection. */
-  connect(): TestClient;
+  /** Another connection, with the credentials of `client` if none are given. */
+  connect(credentials?: ChannelCredentials): TestClient;
   close(): Promise<void>;
 }
 
 /** A server in this process, on the memory engine and free ports unless told otherwise, and a client of it. */
-export async function startTestServer(overrides: Partial<Settings> = {}): Promise<TestServer> {
-  const server = await serve({
+export async function startTestServer(
+  overrides: Partial<Settings> = {},
+  options: { readonly credentials?: ChannelCredentials; readonly logger?: Logger } = {},
+): Promise<TestServer> {
+  const { logger } = options;
+  const settings: Partial<Settings> = {
     engine: 'memory',
     listenClientUrls: ['http://127.0.0.1:0'],
     listenMetricsUrls: ['http://127.0.0.1:0'],
     ...overrides,
-  });
+  };
+  const server = await serve(settings, logger === undefined ? {} : { logger });
   const clientUrl = server.clientUrls[0]!;
   const clients: TestClient[] = [];
-  const connect = (): TestClient => {
-    const client = new TestClient(clientUrl);
+  const connect = (credentials = options.credentials): TestClient => {
+    const client = new TestClient(clientUrl, credentials);
     clients.push(client);
     return client;
   };
