@@ -45,6 +45,8 @@ test.each([
   ['GET / HTTP/1.1\r\n\r\n', 'http1'],
   ['POST / HTTP/1.1\r\n\r\n', 'http1'],
   ['PROPFIND / HTTP/1.1\r\n\r\n', 'http1'],
+  ['\r\nGET / HTTP/1.0\r\n\r\n', 'http1'],
+  ['\r\n', 'http1'],
   ['nonsense', 'http1'],
   [preface, 'http2'],
 ] as const)('%j is %s, also byte by byte', async (text, protocol) => {
@@ -61,6 +63,20 @@ test.each([
   expect(text.startsWith(String(decided[1]?.first))).toBe(true);
   expect(sniffer.waiting).toBe(0);
 });
+
+test.each(['nonsense\r\n\r\n', 'PRI* HTTP/2.0\r\n\r\nSM\r\n\r\n', '\r\nGET /\r\n', 'SSH-2.0-x\r\n'])(
+  '%j is no HTTP and is closed without an answer',
+  async (text) => {
+    const { decided, dial, sniffer } = await start();
+    const socket = dial();
+    let received = '';
+    socket.on('data', (bytes) => (received += String(bytes)));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(text);
+    await closed;
+    expect([decided.length, received, sniffer.waiting]).toEqual([0, '', 0]);
+  },
+);
 
 test('TLS on a plain port is told once and closed', async () => {
   const { decided, warnings, dial } = await start();

@@ -69,6 +69,7 @@ export class Sniffer {
       stop();
       socket.pause();
       if (protocol === 'tls') this.#refuseTls(socket);
+      else if (protocol === 'unknown') this.#refuseUnknown(socket);
       else decided(protocol, first);
     };
     const stop = (): void => {
@@ -88,12 +89,25 @@ export class Sniffer {
     });
     socket.destroy();
   }
+
+  /** An answer in words of HTTP/1.1 would tell such a client nothing. */
+  #refuseUnknown(socket: Socket): void {
+    this.#log.debug('closed a connection: neither HTTP/2 nor HTTP/1.1', { peer: socket.remoteAddress });
+    socket.destroy();
+  }
 }
 
-/** Undefined while the bytes could be either. */
-function protocolOf(bytes: Buffer): Protocol | 'tls' | undefined {
+/** Undefined while the bytes could be either version of HTTP. */
+function protocolOf(bytes: Buffer): Protocol | 'tls' | 'unknown' | undefined {
   if (bytes[0] === tlsRecord) return 'tls';
   const known = Math.min(bytes.length, preface.length);
-  if (bytes.compare(preface, 0, known, 0, known) !== 0) return 'http1';
-  return known === preface.length ? 'http2' : undefined;
+  if (bytes.compare(preface, 0, known, 0, known) === 0) return known === preface.length ? 'http2' : undefined;
+  return isOtherLine(bytes) ? 'unknown' : 'http1';
+}
+
+/** The bytes hold a whole first line, and it names no version of HTTP/1. Empty lines before it are allowed. */
+function isOtherLine(bytes: Buffer): boolean {
+  const start = bytes.findIndex((byte) => byte !== 0x0d && byte !== 0x0a);
+  const end = bytes.indexOf('\n', start);
+  return start >= 0 && end >= 0 && !bytes.subarray(start, end).includes(' HTTP/1.');
 }
