@@ -39,10 +39,11 @@ export const MEANT_DIFFERENCES = {
       'a put that breaks both rules is refused for its lease by 3.7 and for its key by 3.6; Engram follows 3.7',
   },
   compactionHashes: {
-    name: 'HashKV at exactly a revision that was compacted',
+    name: 'HashKV at exactly a revision that was compacted since the start of the process',
     reason:
-      'etcd answers from a list of its last ten compactions, with the hash from before each; the list does not outlive ' +
-      'the process, and making it would cost a hash of everything at each compaction',
+      'etcd answers from a list of its last ten compactions, with the hash from before each. Making it costs a hash of ' +
+      'everything at each compaction; and it does not outlive the process: Engram answers always as etcd does after a ' +
+      'restart (scenarios restarts)',
   },
   sortedStream: {
     name: 'RangeStream of more than ten keys with a sort target and no sort order',
@@ -51,6 +52,7 @@ export const MEANT_DIFFERENCES = {
   },
   downgrade: {
     name: 'Downgrade to the minor version before, validated or enabled',
-    reason: 'etcd can then be replaced by that version on its data; Engram has no older format, so it refuses',
+    reason:
+      'etcd can then be replaced by that version on its data; Engram has no older format, so it refuses',
   },
 } satisfies Record<string, MeantDifference>;

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,8 @@ export interface ServerProcess {
   readonly target: string;
   readonly pid: number;
   readonly directory: string;
+  /** Ends it in order and starts it again on the same data and ports. */
+  restart(): Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -26,7 +29,8 @@ export async function startEtcd(binary: string, extra: readonly string[] = []): 
       `--listen-peer-urls=http://127.0.0.1:${peer}`,
       `--initial-advertise-peer-urls=http://127.0.0.1:${peer}`,
       `--initial-cluster=default=http://127.0.0.1:${peer}`,
-      '--log-level=error',
+      // Its errors are what the requests ask for, and the end of its listeners.
+      '--log-level=fatal',
       ...extra,
     ],
     client,
@@ -58,23 +62,39 @@ async function startServer(
   port: number,
 ): Promise<ServerProcess> {
   const directory = mkdtempSync(join(tmpdir(), 'engram-differential-'));
-  const child = spawn(binary, args(directory), { stdio: ['ignore', 'inherit', 'inherit'] });
+  const target = `127.0.0.1:${port}`;
+  let running = await startChild(target, binary, args(directory));
+  return {
+    target,
+    get pid() {
+      return running.child.pid!;
+    },
+    directory,
+    async restart() {
+      running.child.kill('SIGTERM');
+      await running.exited;
+      running = await startChild(target, binary, args(directory));
+    },
+    async stop(signal = 'SIGTERM') {
+      running.child.kill(signal);
+      await running.exited;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startChild(
+  target: string,
+  binary: string,
+  args: readonly string[],
+): Promise<{ readonly child: ChildProcess; readonly exited: Promise<void> }> {
+  const child = spawn(binary, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const kill = (): boolean => child.kill('SIGKILL');
   process.once('exit', kill);
   child.once('exit', () => process.off('exit', kill));
-  const target = `127.0.0.1:${port}`;
   await ready(target, child);
-  return {
-    target,
-    pid: child.pid!,
-    directory,
-    async stop(signal = 'SIGTERM') {
-      child.kill(signal);
-      await exited;
-      rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  return { child, exited };
 }
 
 async function ready(target: string, child: { exitCode: number | null }): Promise<void> {

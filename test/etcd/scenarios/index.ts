@@ -12,6 +12,7 @@ import { limits } from './limits.ts';
 import { malformed } from './malformed.ts';
 import { disagreements, Probe } from './probe.ts';
 import type { Family } from './probe.ts';
+import { restarts } from './restarts.ts';
 import { watches } from './watches.ts';
 
 export const FAMILIES: readonly Family[] = [
@@ -22,6 +23,7 @@ export const FAMILIES: readonly Family[] = [
   limits,
   freshStore,
   history,
+  restarts,
   calls,
   malformed,
   http,
@@ -53,7 +55,8 @@ export async function runScenarios(run: ScenarioRun): Promise<void> {
         older: run.older,
         masksRevisions: family.masksRevisions ?? false,
       });
-    for (const [name, script] of Object.entries(family.scenarios)) {
+    for (const [i, [name, script]] of Object.entries(family.scenarios).entries()) {
+      if (i > 0 && family.restarts === true) await Promise.all([etcd.restart(), engram.restart()]);
       const probes = [probeOf(etcd, etcdPort), probeOf(engram, engramPort)] as const;
       const failures = await Promise.all(probes.map((probe) => play(script, probe)));
       for (const probe of probes) probe.close();

@@ -13,6 +13,8 @@ export interface Family {
   readonly args?: readonly string[];
   /** The servers count differently, for instance how many puts fit: revisions are masked. */
   readonly masksRevisions?: boolean;
+  /** The servers are restarted between two scripts. */
+  readonly restarts?: boolean;
   readonly scenarios: Readonly<Record<string, (probe: Probe) => Promise<void>>>;
 }
 
