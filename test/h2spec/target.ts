@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { join } from 'node:path';
 import { ENGRAM_MAIN, start, temporaryDirectory, type Running } from '../support/process.ts';
@@ -30,6 +30,7 @@ export class Target {
       '--log-format=json',
       ...(scheme === 'https' ? ['--auto-tls'] : []),
     ];
+    writeFileSync(logFile, '');
     const running = start(process.execPath, args, logFile);
     try {
       const url = await eventually('the server listening', 30_000, async () => {
