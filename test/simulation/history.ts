@@ -223,11 +223,12 @@ function checkHash(oracle: Oracle, record: CallRecord): void {
 
 /** A delete names no call; but each must be explained by one that was made, and was not answered as without effect. */
 function checkDeletes(oracle: Oracle, records: readonly CallRecord[]): void {
-  const revokes = new Set(
-    oracle.entries.filter(({ kind }) => kind === 'revoke').map(({ sequence }) => sequence),
+  // A revoke comes right behind what it deletes, perhaps in a chunk of its own.
+  const revoked = new Set(
+    oracle.entries.map(({ kind }, at) => (kind === 'revoke' ? oracle.entries[at - 1]?.revision : undefined)),
   );
   for (const entry of oracle.entries) {
-    if (entry.kind !== 'delete' || revokes.has(entry.sequence)) continue;
+    if (entry.kind !== 'delete' || revoked.has(entry.revision)) continue;
     const landedMs = oracle.landedMs.get(entry.revision)!;
     const explained = records.some(({ call, answer, startMs }) => {
       if (startMs > landedMs || (answer.kind === 'error' && WITHOUT_EFFECT.has(answer.code))) return false;
