@@ -35,6 +35,8 @@ export class Http2Environment {
   readonly blocks = new BlockPool();
   /** Counts seconds while there are connections: time as limits need it, without a look at a clock for each frame. */
   second = 0;
+  /** What may still be cut from bodies that wait before the next turn, so that large answers do not hold up others. */
+  turnBytesLeft: number;
   readonly #scheduler: Scheduler;
   readonly #connections = new Set<Ticking>();
   #cancelTick: Cancel | undefined;
@@ -45,6 +47,7 @@ export class Http2Environment {
     this.handler = options.handler;
     this.limits = options.limits;
     this.clock = options.clock;
+    this.turnBytesLeft = options.limits.turnBytesMax;
     this.onFault = options.onFault;
     this.onViolation = options.onViolation;
     this.#scheduler = options.scheduler;
@@ -73,6 +76,7 @@ export class Http2Environment {
   #flushAll(): void {
     const flushing = this.#flushing;
     this.#flushing = [];
+    this.turnBytesLeft = this.limits.turnBytesMax;
     for (const connection of flushing) connection.flush();
   }
 

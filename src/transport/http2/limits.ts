@@ -15,7 +15,9 @@ export interface Http2Limits {
   readonly streamQueueBytesMax: number;
   /** What may be handed to the socket and not be taken by the system before response bodies wait. */
   readonly pacedBytesMax: number;
-  /** The same before no more is read from the connection. */
+  /** What is cut from response bodies that wait, on all connections together, in one turn of the event loop. */
+  readonly turnBytesMax: number;
+  /** What may be handed to the socket and not be taken by the system before no more is read from the connection. */
   readonly unsentBytesMax: number;
   /** A response that waits, or a socket that takes nothing, for longer: RST_STREAM with CANCEL, or the end. */
   readonly stallMsMax: number;
@@ -66,6 +68,7 @@ export const defaultHttp2Limits: Http2Limits = {
   connectionWindowBytes: 1024 * 1024,
   streamQueueBytesMax: 1024 * 1024,
   pacedBytesMax: 256 * 1024,
+  turnBytesMax: 512 * 1024,
   unsentBytesMax: 1024 * 1024,
   stallMsMax: 60_000,
   handshakeMsMax: 10_000,

@@ -230,6 +230,19 @@ describe('what waits', () => {
     expect(bodyOf(wire.frames(), 1).every((byte) => byte === 3)).toBe(true);
   });
 
+  test('a turn has a bound, whatever windows and the socket allow', () => {
+    const wire = open({
+      limits: { turnBytesMax: 64 * kib },
+      onComplete: ({ stream }) => stream.respond(okHead, none, Array<Buffer>(1000).fill(slice), okTrailers),
+    });
+    const before = wire.socket.writes.length;
+    wire.send(request(1));
+    const writes = wire.socket.writes.slice(before);
+    expect(writes.length).toBeGreaterThan(11);
+    expect(Math.max(...writes.map(({ length }) => length))).toBeLessThan(81 * kib);
+    expect(bodyOf(wire.frames(), 1)).toHaveLength(1000 * kib);
+  });
+
   test('a small answer does not wait for a large one', () => {
     const wire = open({
       onComplete: ({ stream }) => {

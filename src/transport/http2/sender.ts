@@ -346,6 +346,10 @@ export class Sender {
   /** A DATA frame of each stream in turn. */
   #pump(): void {
     while (this.window > 0 && this.output.waiting < this.#pacedBytesMax) {
+      if (this.#environment.turnBytesLeft <= 0) {
+        this.touch();
+        return;
+      }
       const stream = this.#firstReady;
       if (stream === undefined) return;
       this.#unready(stream);
@@ -364,6 +368,7 @@ export class Sender {
     const isEnd = length === queue.bytes && stream.isEnding;
     const flags = isEnd && stream.trailersBlock === undefined ? FLAG_END_STREAM : 0;
     this.#data(stream.id, queue, length, flags);
+    this.#environment.turnBytesLeft -= length;
     stream.progressSecond = this.#environment.second;
     this.hasAnswered = true;
     this.#countData(stream, length);
