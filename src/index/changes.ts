@@ -24,6 +24,7 @@ export class Changes {
     revision: number,
     sub: number,
     tombstone: boolean,
+    known: KeyId,
   ): VersionId {
     const { segments, versions, keys, hash, hasher } = this.#tables;
     const target = this.#trimmer.target;
@@ -37,8 +38,8 @@ export class Changes {
     keys.locateIn(buffer, offset);
     const start = keys.start;
     const keyLength = keys.length;
-    const hashed = hasher.of(buffer, start, keyLength);
-    let key = hash.find(buffer, start, keyLength, hashed);
+    const hashed = known === NONE ? hasher.of(buffer, start, keyLength) : 0;
+    let key = known === NONE ? hash.find(buffer, start, keyLength, hashed) : known;
     const newest = key === NONE ? NONE : keys.newest(key);
     if (newest !== NONE && !isAbove(revision, sub, versions.revision(newest), versions.sub(newest)))
       return NONE;

@@ -122,7 +122,8 @@ export class KeyIndex {
   /**
    * Adds a newest version of the key that the body begins with. NONE, and no effect on any key's newest version, when the
    * key already has this or a newer one, so that a replay may apply twice; NONE also for a removal below the compacted
-   * revision that nobody can see any more, which takes its key away at once.
+   * revision that nobody can see any more, which takes its key away at once. `known`: what `find` has just given for the
+   * key, which then is not looked up again.
    */
   add(
     segment: number,
@@ -131,8 +132,9 @@ export class KeyIndex {
     revision: number,
     sub: number,
     tombstone: boolean,
+    known: KeyId = NONE,
   ): VersionId {
-    return this.#changes.add(segment, offset, length, revision, sub, tombstone);
+    return this.#changes.add(segment, offset, length, revision, sub, tombstone, known);
   }
 
   /** Takes versions above the revision back, newest first; `popped` sees each one before it goes. */

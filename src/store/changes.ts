@@ -11,7 +11,9 @@ export const ENTRY_BYTES = 64;
 /** Appends a put to the open proposal and to the index. Whether it may be put has been checked. */
 export function proposePut(parts: WriteParts, request: PutRequest, revision: number, sub: number): void {
   const { index, segments, writer, state } = parts;
-  const previous = state.live(request.key);
+  const key = index.find(request.key);
+  const newest = key === NONE ? NONE : index.newest(key);
+  const previous = newest === NONE || index.isTombstone(newest) ? NONE : newest;
   let created = revision;
   let nextVersion = 1;
   let value = request.value;
@@ -26,7 +28,8 @@ export function proposePut(parts: WriteParts, request: PutRequest, revision: num
     if (request.ignoreLease) leaseId = lease(bytes, offset, length);
   }
   writer.put(revision, sub, request.key, created, nextVersion, value, leaseId);
-  const added = index.add(writer.segment, writer.bodyOffset, writer.bodyLength, revision, sub, false);
+  const { segment, bodyOffset, bodyLength } = writer;
+  const added = index.add(segment, bodyOffset, bodyLength, revision, sub, false, key);
   state.leases.attach(index.keyOf(added), leaseId);
 }
 
@@ -34,7 +37,7 @@ export function proposePut(parts: WriteParts, request: PutRequest, revision: num
 export function proposeRemove(parts: WriteParts, key: KeyId, revision: number, sub: number): void {
   const { index, writer, state } = parts;
   writer.remove(revision, sub, index.keyBytes(key));
-  index.add(writer.segment, writer.bodyOffset, writer.bodyLength, revision, sub, true);
+  index.add(writer.segment, writer.bodyOffset, writer.bodyLength, revision, sub, true, key);
   state.leases.detach(key);
 }
 
