@@ -57,15 +57,15 @@ async function answer(target: Target): Promise<string> {
 
 async function casesOf(path: string, scheme: 'http' | 'https', port: string): Promise<readonly Case[]> {
   const report = join(temporaryDirectory('h2spec-report'), 'report.xml');
-  const tls = scheme === 'https' ? ['--tls', '--insecure'] : [];
   const args = [
-    ...tls,
+    ...(scheme === 'https' ? ['--tls', '--insecure'] : []),
+    '--strict',
     '--host=127.0.0.1',
     `--port=${port}`,
     `--timeout=${WAIT_SECONDS}`,
     `--junit-report=${report}`,
   ];
-  const { stdout, stderr } = await run(path, args, { timeoutMs: 200_000 });
+  const { stdout, stderr } = await run(path, args, { timeoutMs: 150_000 });
   try {
     return readReport(readFileSync(report, 'utf8'));
   } catch (cause) {
