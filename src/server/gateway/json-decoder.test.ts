@@ -74,7 +74,7 @@ describe('what is understood', () => {
       name: 'é😀\n/"é😀\ufeff',
       password: '\ufeffx',
     });
-    expect(decode('AuthenticateRequest', '{"n\\u0061me":"x"}')['name']).toBe('x');
+    expect(decode('AuthenticateRequest', '{"n\\u0061me":"\\uffe6\\ue000"}')['name']).toBe('\uffe6\ue000');
   });
 
   test('transactions in transactions', () => {
