@@ -1,7 +1,11 @@
 /** Protobuf bytes of etcd's API: hand-written codecs for the hot messages, proto-loader for the rest. */
 
-export * from './cold-messages.ts';
+export * from './auth-messages.ts';
+export * from './basic-messages.ts';
+export * from './cluster-messages.ts';
+export type { ColdMessages } from './cold-messages.ts';
 export * from './compaction.ts';
+export * from './concurrency-messages.ts';
 export {
   decodeDeleteRangeRequest,
   encodeDeleteRangeRequest,
@@ -11,6 +15,8 @@ export * from './errors.ts';
 export * from './header.ts';
 export * from './key-value.ts';
 export * from './lease.ts';
+export * from './lease-messages.ts';
+export * from './maintenance-messages.ts';
 export type { FieldKind, FieldShape, MessageShape } from './message-shape.ts';
 export * from './messages.ts';
 export * from './protos.ts';
