@@ -48,11 +48,16 @@ export class LevelSnapshot implements Snapshot {
       fillCache: false,
       highWaterMarkBytes: SCAN_BATCH_BYTES_MAX - 1,
     });
+    let ahead = iterator.nextv(BATCH_ENTRIES_MAX);
     try {
       for (;;) {
+        const entries = await ahead;
         this.#assertOpen();
-        const entries = await iterator.nextv(BATCH_ENTRIES_MAX);
         if (entries.length === 0) return;
+        // LevelDB reads the next batch in a thread of its own while the caller works on this one.
+        ahead = iterator.nextv(BATCH_ENTRIES_MAX);
+        // Whoever comes for it learns of a failure; who leaves early does not want to.
+        ahead.catch(() => undefined);
         yield entries.map(([key, value]) => {
           this.scannedBytes += key.length + value.length;
           return { key, value };
