@@ -1,6 +1,7 @@
 /**
  * What must survive: kill -9, a lost unsynced tail, damaged files, a full disk. `npm run test:crash -- [--short]
- * [--seed N]`; the short form kills 8 times instead of 50.
+ * [--seed N] [--only WORDS]`; the short form kills 8 times instead of 50, `--only` runs the checks with WORDS in their
+ * names.
  */
 import { parseArgs } from 'node:util';
 import { print, suite } from '../support/suite.ts';
@@ -10,13 +11,19 @@ import { killUnderLoad } from './kill.ts';
 import { syncsAreCounted, unsyncedTailIsLost } from './sync.ts';
 
 const { values } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } },
+  options: {
+    short: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+  },
 });
 const crash = suite('test:crash');
-const check = (name: string, run: () => Promise<string>): Promise<void> =>
-  crash.check(name, async () => {
+async function check(name: string, run: () => Promise<string>): Promise<void> {
+  if (!name.includes(values.only)) return;
+  await crash.check(name, async () => {
     print(`   ${await run()}`);
   });
+}
 
 const rounds = values.short ? 8 : 50;
 await check('promises 1, 2 and 5: kill -9 under load', () => killUnderLoad(rounds, Number(values.seed)));
