@@ -9,8 +9,10 @@ export interface Trace {
   readonly writtenBytes: ReadonlyMap<string, number>;
 }
 
-export const straceCommand = (output: string): string[] => [
+/** Traces into `output`; each sync begins so many milliseconds later than it is called. */
+export const straceCommand = (output: string, syncDelayMs = 0): string[] => [
   'strace', '-f', '-y', '-s', '0', '-e', 'trace=write,fdatasync,fsync', '-o', output,
+  ...(syncDelayMs > 0 ? ['-e', `inject=fdatasync,fsync:delay_enter=${syncDelayMs * 1000}`] : []),
 ]; // prettier-ignore
 
 const CALL = /^(\d+)\s+(write|fdatasync|fsync)\(\d+<([^>]*)>(.*)$/;
