@@ -1,5 +1,6 @@
-import type { Cancel, Clock, Scheduler } from '../../base/index.ts';
+import { assert, type Cancel, type Clock, type Scheduler } from '../../base/index.ts';
 import { BlockPool } from './block-pool.ts';
+import { WINDOW_BYTES_INITIAL } from './frame.ts';
 import type { Http2Handler } from './handler.ts';
 import type { Http2Limits } from './limits.ts';
 
@@ -44,6 +45,12 @@ export class Http2Environment {
   readonly #runFlushes = (): void => this.#flushAll();
 
   constructor(options: Http2EnvironmentOptions) {
+    // Smaller ones would have to be announced and acknowledged before they count.
+    assert(options.limits.streamWindowBytes >= WINDOW_BYTES_INITIAL, 'windows are not below the initial one');
+    assert(
+      options.limits.connectionWindowBytes >= WINDOW_BYTES_INITIAL,
+      'windows are not below the initial one',
+    );
     this.handler = options.handler;
     this.limits = options.limits;
     this.clock = options.clock;

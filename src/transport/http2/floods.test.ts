@@ -198,6 +198,23 @@ describe('headers', () => {
     expect(wire.served).toHaveLength(1);
   });
 
+  test('promise 8: the headers of open requests are bounded together', () => {
+    const wire = new Wire({ limits: { openHeaderBytesMax: 100_000 } });
+    const long = (id: number): Buffer => request(id, [...get, ['a', 'b'.repeat(15_000)]]);
+    for (let id = 1; id < 20; id += 2) wire.send(long(id));
+    expect(wire.said()).toEqual([13, 15, 17, 19].map((id) => `reset ${id} code 7`));
+    wire.send(resetStream(1), long(21), long(23));
+    expect(wire.said()).toEqual(['reset 23 code 7']);
+    wire.send(request(25));
+    expect(wire.connection.streams).toBe(7);
+  });
+
+  test('headers that requests share are not counted', () => {
+    const wire = new Wire({ limits: { openHeaderBytesMax: 1000 } });
+    for (let id = 1; id < 200; id += 2) wire.send(request(id));
+    expect(wire.connection.streams).toBe(100);
+  });
+
   test('the rest of a request that was too large is ignored', () => {
     const wire = new Wire({ onComplete: echo });
     const long = request(1, [...post, ...Array<[string, string]>(20).fill(['a', 'b'.repeat(1000)])], false);

@@ -4,6 +4,8 @@ export interface Http2Limits {
   readonly streamsMax: number;
   /** Header list as RFC 9113, 6.5.2 counts it; announced. Above: status 431. */
   readonly headerListBytesMax: number;
+  /** Headers of all requests that are open, as they are kept. Above: RST_STREAM with REFUSED_STREAM. */
+  readonly openHeaderBytesMax: number;
   /** Header block as it is sent. Above, or with more CONTINUATION frames: GOAWAY with ENHANCE_YOUR_CALM. */
   readonly headerBlockBytesMax: number;
   readonly continuationsMax: number;
@@ -13,6 +15,11 @@ export interface Http2Limits {
   readonly connectionWindowBytes: number;
   /** What may wait in one stream before `write` says false; `drained` comes at half of it. */
   readonly streamQueueBytesMax: number;
+  /**
+   * What may wait in all streams together before `write` says false to a stream as soon as a 64th part of what it may
+   * else hold waits in it.
+   */
+  readonly connectionQueueBytesMax: number;
   /** What may be handed to the socket and not be taken by the system before response bodies wait. */
   readonly pacedBytesMax: number;
   /** What is cut from response bodies that wait, on all connections together, in one turn of the event loop. */
@@ -62,11 +69,13 @@ export interface FloodLimits {
 export const defaultHttp2Limits: Http2Limits = {
   streamsMax: 16_384,
   headerListBytesMax: 16 * 1024,
+  openHeaderBytesMax: 32 * 1024 * 1024,
   headerBlockBytesMax: 32 * 1024,
   continuationsMax: 64,
   streamWindowBytes: 256 * 1024,
   connectionWindowBytes: 1024 * 1024,
   streamQueueBytesMax: 1024 * 1024,
+  connectionQueueBytesMax: 32 * 1024 * 1024,
   pacedBytesMax: 256 * 1024,
   turnBytesMax: 512 * 1024,
   unsentBytesMax: 1024 * 1024,

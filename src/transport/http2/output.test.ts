@@ -1,5 +1,6 @@
 /** Goal: how answers leave: in one write for each turn, in small memory, fairly, and unharmed. */
 import { describe, expect, test } from 'vitest';
+import type { Http2Stream } from './handler.ts';
 import {
   describeFrame,
   get,
@@ -288,6 +289,24 @@ describe('what waits', () => {
     expect(served.stream.write(none, slice)).toBe(true);
     wire.send(windowUpdate(1, 4 * mib));
     expect(served.drains).toBe(1);
+  });
+
+  test('promise 7: when much waits in all streams of a connection, each may hold little', () => {
+    const wire = new Wire({ limits: { connectionQueueBytesMax: mib } });
+    wire.send(settings([4, 0]), request(1), request(3));
+    const [first, second] = wire.served.map(({ stream }) => stream);
+    const fill = (stream: Http2Stream | undefined): number => {
+      let bytes = 0;
+      while (stream?.write(none, slice)) bytes += kib;
+      return bytes;
+    };
+    expect(fill(first)).toBeGreaterThan(800 * kib);
+    first?.write(none, Buffer.alloc(200 * kib));
+    expect(fill(second)).toBeLessThan(17 * kib);
+    wire.send(windowUpdate(3, 10 * kib));
+    expect(wire.served[1]?.drains).toBe(1);
+    wire.send(resetStream(1));
+    expect(fill(second)).toBeGreaterThan(800 * kib);
   });
 
   test('promise 7: many tiny writes that wait are counted as more than their bytes', () => {

@@ -12,6 +12,8 @@ import { calmDown, ConnectionViolation, frameSizeError, protocolError } from './
 const TABLE_BYTES_MAX = 4096;
 /** Heads that are remembered for header blocks that come again. */
 const HEADS_MAX = 32;
+/** Larger ones are not remembered. */
+const HEAD_BYTES_MAX = 4096;
 
 const tooLargeAnswer = encodeHeaders([
   [':status', '431'],
@@ -179,7 +181,12 @@ export class RequestReader {
       return;
     }
     const stream = new ServedStream(session, id, head, isLast);
-    session.streams.add(stream);
+    if (fields !== this.#lastFields) stream.headBytes = fieldBytes(fields);
+    if (session.openHeaderBytes + stream.headBytes > session.environment.limits.openHeaderBytesMax) {
+      session.refuse(id, ErrorCode.refusedStream);
+      return;
+    }
+    session.add(stream);
     try {
       session.environment.handler.request(stream);
     } catch (error) {
@@ -197,7 +204,7 @@ export class RequestReader {
     }
     const head = parseRequestHead(fields);
     // The decoder freezes what it may give again.
-    if (typeof head !== 'string' && Object.isFrozen(fields)) {
+    if (typeof head !== 'string' && Object.isFrozen(fields) && fieldBytes(fields) <= HEAD_BYTES_MAX) {
       if (this.#heads.size >= HEADS_MAX) this.#heads.clear();
       this.#heads.set(fields, head);
     }
@@ -277,6 +284,13 @@ export class RequestReader {
       this.#session.failed(stream, error);
     }
   }
+}
+
+/** As RFC 9113, section 6.5.2, counts them. */
+function fieldBytes(fields: readonly string[]): number {
+  let bytes = fields.length * 16;
+  for (let at = 0; at < fields.length; at++) bytes += fields[at]!.length;
+  return bytes;
 }
 
 /** What is wrong with a DATA frame for an open stream: RFC 9113, sections 5.1, 6.9 and 8.1.1. */

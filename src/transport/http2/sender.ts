@@ -20,7 +20,7 @@ import {
   writeUint32,
 } from './frame.ts';
 import type { Body } from './handler.ts';
-import { bodyBytes, OutQueue } from './out-queue.ts';
+import { bodyBytes, isSlices, OutQueue } from './out-queue.ts';
 import { Output } from './output.ts';
 import type { StreamState } from './stream-state.ts';
 
@@ -30,6 +30,8 @@ const REFERENCED_BYTES_MIN = 8 * 1024;
 const CUT_BYTES_MIN = 4 * 1024;
 /** Answers up to that size take the short way: one copy into the block, if windows allow. */
 const COPIED_BYTES_MAX = FRAME_BYTES_MAX;
+/** When too much waits on a connection, each stream gets this fraction of what it may else hold. */
+const CROWDED_SHARE = 64;
 
 export interface SenderHost {
   /** END_STREAM was sent. */
@@ -56,12 +58,14 @@ export class Sender {
   hasAnswered = false;
   /** While frames of a chunk are read, output waits for the end of it. */
   isReading = false;
-  /** Streams whose queue is not empty. */
+  /** Streams whose queue is not empty, and what waits in all of them. */
   queuedStreams = 0;
+  queuedBytes = 0;
   readonly #environment: Http2Environment;
   readonly #host: SenderHost;
   readonly #pacedBytesMax: number;
   readonly #queueBytesMax: number;
+  readonly #allQueuesBytesMax: number;
   #isTableOffDue = false;
   #isFlushDue = false;
   /** Streams that have something to send and a window for it, in the order in which they get their turn. */
@@ -77,6 +81,7 @@ export class Sender {
     this.#host = host;
     this.#pacedBytesMax = environment.limits.pacedBytesMax;
     this.#queueBytesMax = environment.limits.streamQueueBytesMax;
+    this.#allQueuesBytesMax = environment.limits.connectionQueueBytesMax;
     this.output = new Output(socket, environment.blocks, () => this.#sent());
   }
 
@@ -181,7 +186,7 @@ export class Sender {
     if (bytes === 0) return !stream.isFull;
     if (!this.#isShort(stream, bytes)) {
       this.#enqueue(stream, prefix, body, bytes);
-      stream.isFull = stream.queue !== undefined && stream.queue.weightBytes >= this.#queueBytesMax;
+      stream.isFull = stream.queue !== undefined && stream.queue.weightBytes >= this.#shareBytes;
       return !stream.isFull;
     }
     const output = this.output;
@@ -286,7 +291,15 @@ export class Sender {
     }
     if (prefix.length > 0) queue.add(Buffer.from(prefix), prefix.length);
     queue.add(body, bytes - prefix.length);
+    this.queuedBytes += bytes;
     this.ready(stream);
+  }
+
+  /** What may wait in one stream: less when much waits in all of them. */
+  get #shareBytes(): number {
+    return this.queuedBytes < this.#allQueuesBytesMax
+      ? this.#queueBytesMax
+      : this.#queueBytesMax / CROWDED_SHARE;
   }
 
   /** The stream may have become able to send. */
@@ -318,6 +331,7 @@ export class Sender {
     if (queue === undefined) return;
     this.#unready(stream);
     if (queue.bytes > 0) this.queuedStreams--;
+    this.queuedBytes -= queue.bytes;
     queue.clear();
     stream.queue = undefined;
     stream.trailersBlock = undefined;
@@ -368,6 +382,7 @@ export class Sender {
     const isEnd = length === queue.bytes && stream.isEnding;
     const flags = isEnd && stream.trailersBlock === undefined ? FLAG_END_STREAM : 0;
     this.#data(stream.id, queue, length, flags);
+    this.queuedBytes -= length;
     this.#environment.turnBytesLeft -= length;
     stream.progressSecond = this.#environment.second;
     this.hasAnswered = true;
@@ -379,7 +394,7 @@ export class Sender {
       this.#host.finished(stream);
       return;
     }
-    const isDrained = stream.isFull && !stream.isEnding && queue.weightBytes <= this.#queueBytesMax / 2;
+    const isDrained = stream.isFull && !stream.isEnding && queue.weightBytes <= this.#shareBytes / 2;
     if (isDrained) this.#drained(stream);
   }
 
@@ -425,7 +440,7 @@ function writeHeaders(block: Buffer, at: number, fields: Uint8Array, id: number,
 function writeBody(block: Buffer, start: number, prefix: Uint8Array, body: Body): number {
   let at = start;
   for (let index = 0; index < prefix.length; index++) block[at++] = prefix[index]!;
-  if (body instanceof Uint8Array) {
+  if (!isSlices(body)) {
     block.set(body, at);
     return at + body.length;
   }

@@ -30,6 +30,8 @@ export class Session implements SenderHost {
   lastId = 0;
   /** The highest one that is served; what belongs to higher ones is ignored after GOAWAY. */
   servedIdMax = STREAM_ID_MAX;
+  /** What the headers of open streams hold. */
+  openHeaderBytes = 0;
   /** What the client may send on all streams together, and what it was not told of yet. */
   receiveWindow = WINDOW_BYTES_INITIAL;
   #ungranted = 0;
@@ -78,7 +80,12 @@ export class Session implements SenderHost {
     this.tellCancelled(stream, ErrorCode.internalError);
   }
 
-  // The ends of streams.
+  // The beginning and the ends of streams.
+
+  add(stream: StreamState): void {
+    this.streams.add(stream);
+    this.openHeaderBytes += stream.headBytes;
+  }
 
   /** Resets a stream because its handler says so. */
   reset(stream: StreamState, code: number): void {
@@ -133,6 +140,7 @@ export class Session implements SenderHost {
     stream.isEnding = true;
     this.sender.drop(stream);
     this.streams.delete(stream.id);
+    this.openHeaderBytes -= stream.headBytes;
     if (stream.unconsumed > 0) this.grant(stream.unconsumed);
     if (this.streams.size === 0) this.#host.emptied();
   }

@@ -28,6 +28,8 @@ export class StreamState {
   /** Bytes given to the receiver that it has not consumed, and consumed ones that the client has not been told of. */
   unconsumed = 0;
   ungranted = 0;
+  /** What the head holds in memory for this stream alone. */
+  headBytes = 0;
   /** What is missing of the announced body, or -1 when none was announced. */
   bodyLeft: number;
 
