@@ -4,6 +4,7 @@
  */
 
 import type * as Base from '../src/base/index.ts';
+import type * as Heap from '../src/cli/heap.ts';
 import type * as Runtime from '../src/cli/runtime.ts';
 import type * as Level from '../src/engine/level/index.ts';
 import type * as Memory from '../src/engine/memory/index.ts';
@@ -24,6 +25,7 @@ export const index = await built<typeof Index>('index/index.js');
 export const log = await built<typeof Log>('log/index.js');
 export const level = await built<typeof Level>('engine/level/index.js');
 export const memory = await built<typeof Memory>('engine/memory/index.js');
+export const heap = await built<typeof Heap>('cli/heap.js');
 export const runtime = await built<typeof Runtime>('cli/runtime.js');
 export const store = await built<typeof Store>('store/index.js');
 export const watch = await built<typeof Watch>('watch/index.js');

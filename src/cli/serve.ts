@@ -4,6 +4,7 @@ import { LogError } from '../log/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { TransportError } from '../transport/index.ts';
 import { startServer, type RunningServer } from './compose.ts';
+import { letHeapGrow } from './heap.ts';
 import { PortError } from './listeners.ts';
 import { exitOnUncaught, stopOnSignals } from './signals.ts';
 import { ENGRAM_VERSION } from './version.ts';
@@ -18,6 +19,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     process.stderr.write(`engram: ${error.message}\n`);
     return 1;
   }
+  letHeapGrow();
   const { settings, warnings } = read;
   const format = settings.logFormat ?? (process.stderr.isTTY ? 'console' : 'json');
   const logger = createLogger({ level: settings.logLevel, format });
