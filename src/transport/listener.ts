@@ -57,7 +57,8 @@ export class Listener {
     if (scheme === 'https' && options.tls === undefined) {
       throw new TransportError('invalidUrl', shown, { detail: 'https:// needs a certificate and a key' });
     }
-    const server = createServer({ noDelay: true, keepAlive: true });
+    // With TLS, connections are read in their turn: see Handshakes.
+    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: scheme === 'https' });
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error): void => reject(listenError(shown, cause));
       server.once('error', failed);

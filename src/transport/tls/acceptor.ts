@@ -26,6 +26,8 @@ const defaultWaitingMax = 4096;
 interface Entry {
   readonly raw: Socket;
   readonly secured: Secured;
+  /** Called when the client has done its part, or has left. */
+  end?: () => void;
 }
 
 /**
@@ -75,35 +77,47 @@ export class TlsAcceptor {
     return this.#waiting.size;
   }
 
-  /** Takes a connection of which nothing has been read. `secured` is called once, or never. */
+  /** Takes a connection that is not being read yet. `secured` is called once, or never. */
   accept(raw: Socket, secured: Secured): void {
+    this.#inTurn(raw, () => this.#listen({ raw, secured }));
+  }
+
+  #inTurn(raw: Socket, work: () => void): void {
+    const isTaken = this.#handshakes.add(() => {
+      if (!raw.destroyed) work();
+    });
+    if (isTaken) return;
+    this.#log.warn('closed a connection: too many TLS handshakes wait', { peer: raw.remoteAddress });
+    raw.destroy();
+  }
+
+  #listen(entry: Entry): void {
+    const { raw } = entry;
     const closed = (): void => void this.#waiting.remove(raw);
+    this.#waiting.add(raw);
     raw.once('close', closed);
     raw.once('data', (first: Buffer) => {
       raw.pause();
       raw.off('close', closed);
       this.#waiting.remove(raw);
-      if (first[0] !== tlsRecord) {
-        this.#refusePlainText(raw, first);
-        return;
-      }
-      raw.unshift(first);
-      if (this.#handshakes.add(() => this.#begin({ raw, secured }))) return;
-      this.#log.warn('closed a connection: too many TLS handshakes wait', { peer: raw.remoteAddress });
-      raw.destroy();
+      if (first[0] === tlsRecord) {
+        raw.unshift(first);
+        this.#inTurn(raw, () => this.#begin(entry));
+      } else this.#refusePlainText(raw, first);
     });
-    this.#waiting.add(raw);
+    raw.resume();
   }
 
   #begin(entry: Entry): void {
     const { raw } = entry;
-    if (raw.destroyed) return;
     if (this.#credentials.refresh()) this.#server.setSecureContext(this.#credentials.current.context);
     const key = addressesOf(raw);
+    entry.end = this.#handshakes.begin();
     this.#entries.set(key, entry);
     this.#waiting.add(raw);
     raw.once('close', () => {
       this.#waiting.remove(raw);
+      entry.end?.();
       // Why it was closed is told after this.
       setImmediate(() => {
         if (this.#entries.get(key) === entry) this.#entries.delete(key);
@@ -120,6 +134,7 @@ export class TlsAcceptor {
       return;
     }
     this.#entries.delete(key);
+    entry.end?.();
     const objection = clientObjection(socket, this.#options, this.#credentials.current.revoked);
     if (objection !== undefined) {
       this.#log.warn('refused a client', { peer: socket.remoteAddress, reason: objection });

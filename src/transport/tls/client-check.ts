@@ -16,11 +16,13 @@ export function clientObjection(
   options: TlsOptions,
   revoked: ReadonlySet<string>,
 ): string | undefined {
+  const { clientHostnames = [], clientCommonNames = [] } = options;
+  // Half a millisecond for each connection goes into this object.
+  if (revoked.size === 0 && clientHostnames.length === 0 && clientCommonNames.length === 0) return undefined;
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return undefined;
   const revokedSerial = revoked.size === 0 ? undefined : findRevoked(certificate, revoked);
   if (revokedSerial !== undefined) return `certificate ${revokedSerial} is revoked`;
-  const { clientHostnames = [], clientCommonNames = [] } = options;
   if (clientHostnames.length > 0 && !clientHostnames.some((name) => isFor(certificate, name))) {
     return 'the certificate is for none of the allowed hostnames';
   }

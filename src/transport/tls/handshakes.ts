@@ -1,13 +1,16 @@
 import { performance } from 'node:perf_hooks';
 
-/** Begins one handshake. The work is done in the next tick: Node reads what a socket holds then. */
-export type BeginHandshake = () => void;
+/** A piece of work for a new connection. What it leaves to the next tick counts as its own. */
+export type HandshakeWork = () => void;
 
 export interface HandshakesOptions {
-  /** Time that one turn of the event loop may spend on handshakes that begin. Milliseconds; one is always begun. */
+  /** Time that one turn of the event loop may spend on new connections; at least one piece of work is always done. */
   readonly turnMsMax?: number;
-  /** Handshakes that wait for their turn at most; more are refused. */
+  /** Pieces of work that wait for their turn at most; more are refused. */
   readonly waitingMax?: number;
+  /** Handshakes that may wait for their clients at a time before others begin, each for no longer than `youngMs`. */
+  readonly youngMax?: number;
+  readonly youngMs?: number;
 }
 
 /**
@@ -18,33 +21,60 @@ const defaultTurnMsMax = 5;
 const defaultWaitingMax = 4096;
 
 /**
- * Spreads the handshakes of clients that come at once over turns of the event loop, in the order in which they came.
+ * What clients answer is read as it comes: if all of these answer at once, verifying them takes 10 to 20 ms. A client
+ * that takes longer does not hold others up: it is one that answers by itself.
+ */
+const defaultYoungMax = 32;
+const defaultYoungMs = 200;
+
+/**
+ * Spreads the work for clients that come at once over turns of the event loop, in the order in which they came.
  *
- * 1. A turn begins handshakes until `turnMsMax` have passed since its first one, whatever keys cost.
- * 2. While some wait, every turn begins at least one.
+ * 1. A turn does work until `turnMsMax` have passed since it began, whatever keys cost.
+ * 2. While work waits, every turn does some, unless `youngMax` handshakes were begun within `youngMs` and are not done.
  */
 export class Handshakes {
-  readonly #turnMsMax: number;
-  readonly #waitingMax: number;
-  readonly #waiting: BeginHandshake[] = [];
+  readonly #options: Required<HandshakesOptions>;
+  readonly #waiting: HandshakeWork[] = [];
+  #young = 0;
   #isScheduled = false;
   #turnBeganMs = 0;
 
-  constructor({ turnMsMax = defaultTurnMsMax, waitingMax = defaultWaitingMax }: HandshakesOptions = {}) {
-    this.#turnMsMax = turnMsMax;
-    this.#waitingMax = waitingMax;
+  constructor(options: HandshakesOptions = {}) {
+    this.#options = {
+      turnMsMax: options.turnMsMax ?? defaultTurnMsMax,
+      waitingMax: options.waitingMax ?? defaultWaitingMax,
+      youngMax: options.youngMax ?? defaultYoungMax,
+      youngMs: options.youngMs ?? defaultYoungMs,
+    };
   }
 
-  /** False, and nothing happens, when too many wait. */
-  add(begin: BeginHandshake): boolean {
-    if (this.#waiting.length >= this.#waitingMax) return false;
-    this.#waiting.push(begin);
+  /** False, and nothing happens, when too much waits. */
+  add(work: HandshakeWork): boolean {
+    if (this.#waiting.length >= this.#options.waitingMax) return false;
+    this.#waiting.push(work);
     this.#schedule();
     return true;
   }
 
+  /** A handshake begins, and waits for its client until the function is called that this gives. */
+  begin(): () => void {
+    this.#young++;
+    let isYoung = true;
+    const end = (): void => {
+      if (!isYoung) return;
+      isYoung = false;
+      clearTimeout(timer);
+      this.#young--;
+      this.#schedule();
+    };
+    const timer = setTimeout(end, this.#options.youngMs);
+    timer.unref();
+    return end;
+  }
+
   #schedule(): void {
-    if (this.#isScheduled) return;
+    if (this.#isScheduled || this.#waiting.length === 0) return;
     this.#isScheduled = true;
     setImmediate(() => this.#turn());
   }
@@ -56,16 +86,17 @@ export class Handshakes {
   }
 
   readonly #next = (): void => {
-    const begin = this.#waiting.shift();
-    if (begin === undefined) return;
-    begin();
-    // Ticks run in order: this one runs when that handshake's work is done, so that its time is counted.
+    if (this.#young >= this.#options.youngMax) return;
+    const work = this.#waiting.shift();
+    if (work === undefined) return;
+    work();
+    // Ticks run in order: this one runs when that work is done, so that its time is counted.
     process.nextTick(this.#goOn);
   };
 
   readonly #goOn = (): void => {
     if (this.#waiting.length === 0) return;
-    if (performance.now() - this.#turnBeganMs < this.#turnMsMax) this.#next();
+    if (performance.now() - this.#turnBeganMs < this.#options.turnMsMax) this.#next();
     else this.#schedule();
   };
 }
