@@ -8,7 +8,6 @@ import type { Sizes } from './sizes.ts';
 const PREFIX = '/registry/pods/list/';
 const CONNECTIONS = 16;
 const KIB = 1024;
-const SETTLE_MS = 500;
 /** Point reads while lists run: few enough for an idle server. */
 const READS_PER_SECOND = 2000;
 
@@ -84,7 +83,7 @@ async function runLists(session: Session, shape: Shape): Promise<Measurements> {
 async function runList(session: Session, { keys, valueBytes }: Shape, mode: ListMode): Promise<Measurement> {
   const { generator, sizes, server } = session;
   await session.connect(1);
-  await rest(SETTLE_MS);
+  await rest(sizes.settleMs);
   const task = { mode, prefix: PREFIX, keys: sizes.listKeys[keys], valueBytes, warmLists: 1 };
   const { result, growth } = await growthMiB(server.pid, () =>
     generator.task('lists', { ...task, listsMin: sizes.listsMin, measureMs: sizes.measureMs }),

@@ -58,6 +58,8 @@ interface BarPlot {
 function bars(report: Report, { title, hint, value }: BarPlot): string {
   const figures = lookupOf(report.results);
   return grouped(report, {
+    // A start is not done by the second.
+    rows: report.rows.filter(({ operation }) => operation !== 'start'),
     title: `${title} (each row by its own scale; ${hint})`,
     draw(svg, { row, server, y }) {
       const own = figures(row.name, server);
@@ -74,16 +76,17 @@ function bars(report: Report, { title, hint, value }: BarPlot): string {
 /** From p50 over p99 to p99.9, on one logarithmic axis for all rows. */
 function latencies(report: Report): string {
   const figures = lookupOf(report.results);
-  const axis = new LogAxis(
-    report.rows.flatMap(({ name }) => report.servers.flatMap((server) => figures(name, server) ?? [])),
-  );
+  const ofRow = ({ name }: Row): Figures[] => report.servers.flatMap((server) => figures(name, server) ?? []);
+  // h2load gives no percentiles.
+  const rows = report.rows.filter((row) => ofRow(row).some(({ p50Ms }) => p50Ms > 0));
+  const axis = new LogAxis(rows.flatMap(ofRow));
   return grouped(report, {
+    rows,
     title: 'Latency: the line is from p50 to p99.9, the dot is p99 (logarithmic; left is better)',
     axis: (svg, bottom) => axis.draw(svg, bottom),
     draw(svg, { row, server, y }) {
       const one = figures(row.name, server);
-      // Some rows have no percentiles.
-      if (one === undefined || one.p50Ms === 0) return;
+      if (one === undefined) return;
       const middle = y + BAR / 2;
       const x = axis.x(one.p50Ms);
       const width = Math.max(1, axis.x(one.p999Ms) - x);
@@ -101,9 +104,8 @@ class LogAxis {
   readonly #scale: number;
 
   constructor(figures: readonly Figures[]) {
-    const measured = figures.filter(({ p50Ms }) => p50Ms > 0);
-    this.#from = Math.floor(Math.log10(Math.min(1, ...measured.map(({ p50Ms }) => p50Ms))));
-    this.#to = Math.ceil(Math.log10(Math.max(10, ...measured.map(({ p999Ms }) => p999Ms))));
+    this.#from = Math.floor(Math.log10(Math.min(1, ...figures.map(({ p50Ms }) => p50Ms))));
+    this.#to = Math.ceil(Math.log10(Math.max(10, ...figures.map(({ p999Ms }) => p999Ms))));
     this.#scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / (this.#to - this.#from);
   }
 
@@ -127,15 +129,16 @@ interface Place {
 }
 
 interface GroupedPlot {
+  readonly rows: readonly Row[];
   readonly title: string;
   readonly draw: (svg: Svg, place: Place) => void;
   readonly axis?: (svg: Svg, bottom: number) => void;
 }
 
 /** Rows below each other, each with a line for each server; the names of rows that miss an aim are red. */
-function grouped(report: Report, { title, draw, axis }: GroupedPlot): string {
+function grouped(report: Report, { rows, title, draw, axis }: GroupedPlot): string {
   const figures = lookupOf(report.results);
-  const height = HEAD + report.rows.length * (report.servers.length * BAR + GAP) + GAP;
+  const height = HEAD + rows.length * (report.servers.length * BAR + GAP) + GAP;
   const svg = new Svg(WIDTH, height);
   svg.text({ x: 10, y: 20, content: title, size: 15, weight: 'bold' });
   for (const [at, server] of report.servers.entries()) {
@@ -145,7 +148,7 @@ function grouped(report: Report, { title, draw, axis }: GroupedPlot): string {
   }
   axis?.(svg, height - GAP);
   let y = HEAD;
-  for (const row of report.rows) {
+  for (const row of rows) {
     const isBelow = verdicts(row.name, figures).some(({ isWithin }) => !isWithin);
     const colour = isBelow ? '#b42318' : '#24292f';
     svg.text({ x: LABEL_WIDTH - 8, y: y + BAR - 3, content: row.title, anchor: 'end', colour });

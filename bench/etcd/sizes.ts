@@ -8,6 +8,8 @@ export interface Sizes {
   readonly keys: number;
   /** Names of rows say `10k` and `100k`: so many keys are those. */
   readonly listKeys: { readonly '10k': number; readonly '100k': number };
+  /** Before lists: what a start or the last ones left is done. */
+  readonly settleMs: number;
   /** Each list at least so often. */
   readonly listsMin: number;
   /** How long puts are sent to be watched, and how long their late events are waited for. */
@@ -24,13 +26,14 @@ export interface Sizes {
 /** Three quarters of an hour. */
 export const FULL: Sizes = {
   rounds: 3,
-  warmMs: 700,
-  measureMs: 2000,
+  warmMs: 500,
+  measureMs: 1500,
   keys: 100_000,
   listKeys: { '10k': 10_000, '100k': 100_000 },
+  settleMs: 500,
   listsMin: 3,
   watchMs: 4000,
-  watchDrainMs: 30_000,
+  watchDrainMs: 20_000,
   leases: 100_000,
   manyKeys: 1_000_000,
   restMs: 10_000,
@@ -44,8 +47,9 @@ export const SHORT: Sizes = {
   measureMs: 600,
   keys: 10_000,
   listKeys: { '10k': 2000, '100k': 10_000 },
+  settleMs: 100,
   listsMin: 2,
-  watchMs: 1000,
+  watchMs: 700,
   watchDrainMs: 3000,
   leases: 10_000,
   manyKeys: 50_000,

@@ -20,7 +20,7 @@ export function table(report: Report): string {
     ...report.rows.flatMap((row) => linesOf(row, report, figures)),
     '',
     ...summary(report, figures),
-    ...report.skipped.map((reason) => `SKIPPED ${reason}`),
+    ...report.skipped.flatMap((reason) => ['', `SKIPPED ${reason}`]),
     '',
   ];
   return lines.join('\n');

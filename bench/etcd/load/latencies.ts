@@ -1,8 +1,9 @@
 /** Exact below this many microseconds; above, each doubling has so many buckets, so that none is wider than 1.6 %. */
 const EXACT_MICROS = 128;
 const BUCKETS_PER_DOUBLING = 64;
-/** Up to 2^37 us, which is more than a day. */
-const DOUBLINGS = 30;
+/** What takes longer than this half an hour counts as that long. */
+const MICROS_MAX = 2 ** 31 - 1;
+const DOUBLINGS = 31 - 7;
 
 /** Counts of durations, for percentiles of millions of them at the cost of an addition each. */
 export class Latencies {
@@ -15,7 +16,7 @@ export class Latencies {
   }
 
   record(milliseconds: number): void {
-    const micros = milliseconds > 0 ? Math.round(milliseconds * 1000) : 0;
+    const micros = milliseconds > 0 ? Math.min(Math.round(milliseconds * 1000), MICROS_MAX) : 0;
     this.#counts[bucketOf(micros)]! += 1;
     this.#count++;
     if (milliseconds > this.#maxMs) this.#maxMs = milliseconds;
@@ -57,10 +58,9 @@ export interface LatencySummary {
 
 function bucketOf(micros: number): number {
   if (micros < EXACT_MICROS) return micros;
-  const doubling = 31 - Math.clz32(Math.min(micros, 2 ** 31 - 1));
+  const doubling = 31 - Math.clz32(micros);
   // The leading seven bits: 64..127 within the doubling.
-  const leading = Math.floor(micros / 2 ** (doubling - 6));
-  return EXACT_MICROS + (doubling - 7) * BUCKETS_PER_DOUBLING + Math.min(leading, 127) - 64;
+  return EXACT_MICROS + (doubling - 7) * BUCKETS_PER_DOUBLING + (micros >>> (doubling - 6)) - 64;
 }
 
 /** The longest duration that falls into a bucket. */
