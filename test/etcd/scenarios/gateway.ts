@@ -88,7 +88,7 @@ async function leases(probe: Probe): Promise<void> {
 
 /** A deadline ends them; etcd says so in the stream. */
 async function watches(probe: Probe): Promise<void> {
-  const headers = { 'grpc-timeout': '800m' };
+  const headers = { 'grpc-timeout': '500m' };
   const put = { path: '/v3/kv/put', body: JSON.stringify({ key: b64('w1'), value: A }) };
   const first = JSON.parse((await httpRequest(probe.clientUrl, put)).body) as {
     header: { revision: string };
