@@ -2,11 +2,13 @@
  * Goal: the seam. Method: services that know no gRPC, behind a server on a real port, called by grpc-js and, where a
  * client of it would refuse to send such a thing, by node:http2.
  */
+import { connect as connectTcp } from 'node:net';
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 import { Client, credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { NodeClock, NodeScheduler } from '../cli/runtime.ts';
+import type { HttpHandler } from './http/exchange.ts';
 import { Listener } from './listener.ts';
 import { createServer, type ServerOptions } from './server.ts';
 import type { BidiStream, GrpcServer, Method, ServerStream, Slices } from './service.ts';
@@ -22,22 +24,23 @@ interface Started {
   readonly url: string;
 }
 
+const serverOptions: ServerOptions = {
+  services: [],
+  receiveBytesMax: 1000,
+  streamsPerConnectionMax: 100,
+  onFault: (error) => {
+    throw error;
+  },
+  logger: silentLogger,
+  clock: new NodeClock(),
+  scheduler: new NodeScheduler(),
+};
+
 async function start(
   methods: Record<string, Method>,
   options: Partial<ServerOptions> = {},
 ): Promise<Started> {
-  const server = createServer({
-    logger: silentLogger,
-    clock: new NodeClock(),
-    scheduler: new NodeScheduler(),
-    services: [{ name: 'test.Echo', methods }],
-    receiveBytesMax: 1000,
-    streamsPerConnectionMax: 100,
-    onFault: (error) => {
-      throw error;
-    },
-    ...options,
-  });
+  const server = createServer({ ...serverOptions, services: [{ name: 'test.Echo', methods }], ...options });
   const listener = await Listener.open('http://127.0.0.1:0');
   server.serve(listener);
   const client = new Client(listener.url.slice('http://'.length), credentials.createInsecure(), {
@@ -277,6 +280,89 @@ describe('stopping', () => {
   });
 });
 
+describe('what is not gRPC', () => {
+  const page: HttpHandler = (exchange) =>
+    exchange.respond(
+      200,
+      { 'content-type': 'text/plain' },
+      `${exchange.method} ${exchange.path} ${exchange.secure}`,
+    );
+
+  test('is served over HTTP/2 and HTTP/1.1 on the same port', async () => {
+    const { client, url } = await start({ Echo: echo }, { http: page });
+    expect(String(await unary(client, '/test.Echo/Echo', Buffer.from('abc')))).toBe('abc');
+    expect(await (await fetch(`${url}/a?b`)).text()).toBe('GET /a false');
+    const { headers, body } = await request(url, { ':path': '/c?d' });
+    expect([headers[':status'], headers['content-length'], body]).toEqual([200, '12', 'GET /c false']);
+  });
+
+  test('and only looks like it is answered in the words of gRPC', async () => {
+    const { url } = await start({ Echo: echo }, { http: page });
+    const web = { ':method': 'POST', ':path': '/test.Echo/Echo', 'content-type': 'application/grpc-web' };
+    expect((await request(url, web)).headers).toMatchObject({ ':status': 415, 'grpc-status': '3' });
+  });
+
+  test('is refused where nothing else is served', async () => {
+    const { url } = await start({ Echo: echo });
+    expect((await request(url, { ':path': '/' })).headers).toMatchObject({
+      ':status': 415,
+      'grpc-status': '3',
+    });
+    await expect(fetch(url)).rejects.toThrow();
+  });
+
+  test('has a port of its own, or none, when listeners say so', async () => {
+    const server = createServer({
+      ...serverOptions,
+      services: [{ name: 'test.Echo', methods: { Echo: echo } }],
+      http: page,
+    });
+    closers.push(() => server.close());
+    const urls: Record<string, string> = {};
+    for (const traffic of ['grpc', 'http'] as const) {
+      const listener = await Listener.open('http://127.0.0.1:0', { traffic });
+      server.serve(listener);
+      urls[traffic] = listener.url;
+    }
+    const call = { ':path': '/test.Echo/Echo', ':method': 'POST', 'content-type': 'application/grpc' };
+    const message = Buffer.from([0, 0, 0, 0, 1, 65]);
+    expect((await request(urls['grpc']!, call, message)).body).toBe('\0\0\0\0\u0001A');
+    expect((await request(urls['grpc']!, { ':path': '/' })).headers[':status']).toBe(415);
+    await expect(fetch(urls['grpc']!)).rejects.toThrow();
+    expect((await request(urls['http']!, call, message)).body).toBe('POST /test.Echo/Echo false');
+    expect(await (await fetch(urls['http']!)).text()).toBe('GET / false');
+  });
+
+  test('ends when the server stops, at the latest when the grace has run out', async () => {
+    const { server, url } = await start(
+      {},
+      { http: (exchange) => (exchange.path === '/wait' ? undefined : page(exchange)) },
+    );
+    await fetch(url);
+    const waiting = expect(fetch(`${url}/wait`)).rejects.toThrow();
+    await expect.poll(() => server.connections).toBe(2);
+    await server.drain(200);
+    await waiting;
+    await expect.poll(() => server.connections).toBe(0);
+  });
+});
+
+test('a client that breaks the rules is logged', async () => {
+  const lines: unknown[] = [];
+  const { url, server } = await start(
+    {},
+    { logger: { ...silentLogger, warn: (...line) => lines.push(line) } },
+  );
+  const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
+  closers.push(() => void socket.destroy());
+  socket.resume();
+  // SETTINGS of one byte.
+  socket.write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\u0001\u0004\0\0\0\0\0\0', 'latin1'));
+  await expect
+    .poll(() => lines)
+    .toMatchObject([['closed a connection that broke the rules of HTTP/2', { code: 6 }]]);
+});
+
 const grpcHeaders = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
 
 /** One POST in gRPC's form over plain HTTP/2; gives the trailers, or the headers of an answer without a body. */
@@ -293,4 +379,20 @@ function post(url: string, headers: Record<string, string>, body: Buffer): Promi
     stream.resume();
     stream.end(body);
   });
+}
+
+/** Any request over HTTP/2. */
+async function request(
+  url: string,
+  headers: Record<string, string>,
+  content = Buffer.alloc(0),
+): Promise<{ headers: IncomingHttpHeaders; body: string }> {
+  const session = connect(url);
+  closers.push(() => session.destroy());
+  const stream = session.request(headers, { endStream: content.length === 0 });
+  if (content.length > 0) stream.end(content);
+  const answered = new Promise<IncomingHttpHeaders>((resolve) => stream.once('response', resolve));
+  let body = '';
+  for await (const chunk of stream) body += (chunk as Buffer).toString('latin1');
+  return { headers: await answered, body };
 }

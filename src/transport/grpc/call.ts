@@ -3,6 +3,7 @@ import type { Call } from '../service.ts';
 import { GrpcCode, type GrpcStatus } from '../status.ts';
 import type { Deadline, Deadlines, Timed } from './deadlines.ts';
 import { onlyTrailers, trailersOf } from './header-blocks.ts';
+import type { MessageBudget } from './message-budget.ts';
 import { MessageReader, type MessageSink } from './message-reader.ts';
 import type { GrpcRequest } from './request.ts';
 import type { Route } from './router.ts';
@@ -11,6 +12,8 @@ import type { Route } from './router.ts';
 export interface CallContext {
   readonly receiveBytesMax: number;
   readonly deadlines: Deadlines;
+  /** For the beginnings of request messages. */
+  readonly budget: MessageBudget;
   /** A handler threw, which is a bug. Its call has been answered with Internal. */
   readonly onFault: (error: unknown, path: string) => void;
 }
@@ -122,6 +125,14 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
 
   consumed(bytes: number): void {
     this.stream.consumed(bytes);
+  }
+
+  take(bytes: number): boolean {
+    return this.context.budget.take(this.peer, bytes);
+  }
+
+  give(bytes: number): void {
+    this.context.budget.give(this.peer, bytes);
   }
 
   /** The deadline is reached. */

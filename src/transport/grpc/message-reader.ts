@@ -15,10 +15,16 @@ export interface MessageSink {
   broken(status: GrpcStatus): void;
   /** There is room for so many bytes more. */
   consumed(bytes: number): void;
+  /** Asks for memory for the beginning of a message. False: there is none, and the call has to end. */
+  take(bytes: number): boolean;
+  /** Gives it back. */
+  give(bytes: number): void;
 }
 
 /** What the beginning of a message gets at first. More only when more has come: to announce much costs nothing. */
 const bufferBytesMin = 256;
+/** Smaller ones are bounded by the number of streams, and not asked for. */
+const askedBytesMin = 4096;
 
 /** What is wrong with the prefix of a message, before more of it is read. Texts of gRPC for Go (rpc_util.go). */
 export function prefixProblem(flag: number, length: number, sink: MessageSink): GrpcStatus | undefined {
@@ -30,6 +36,11 @@ export function prefixProblem(flag: number, length: number, sink: MessageSink): 
   if (flag > 1) return internal(`grpc: received unexpected payload format ${flag}`);
   return sink.isGzip ? undefined : internal('grpc: compressed flag set with identity or empty encoding');
 }
+
+const noRoom: GrpcStatus = {
+  code: GrpcCode.resourceExhausted,
+  message: 'too much memory is taken by messages that have not come whole',
+};
 
 function internal(message: string): GrpcStatus {
   return { code: GrpcCode.internal, message };
@@ -44,6 +55,8 @@ export class MessageReader {
   /** What has come and was not given away: the beginning of a message, or all that came while nobody wanted more. */
   #kept: Buffer | undefined;
   #keptBytes = 0;
+  /** What the sink gave for `#kept`. */
+  #takenBytes = 0;
   /** Bytes of `#kept` that were not reported as consumed. */
   #owedBytes = 0;
   #isPaused = false;
@@ -66,8 +79,8 @@ export class MessageReader {
       this.#parse(chunk, start, end, end - start);
       return;
     }
-    this.#keep(chunk, start, end);
     this.#owedBytes += end - start;
+    this.#keep(chunk, start, end);
     this.#goOn();
   }
 
@@ -90,7 +103,7 @@ export class MessageReader {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#kept = undefined;
+    this.#forget();
     this.#settle(0);
   }
 
@@ -104,8 +117,7 @@ export class MessageReader {
     const length = this.#keptBytes;
     if (kept !== undefined && length >= this.#neededBytes(kept, length)) {
       // Views of it are given away, so that it is not written into any more.
-      this.#kept = undefined;
-      this.#keptBytes = 0;
+      this.#forget();
       this.#parse(kept, 0, length, 0);
       return;
     }
@@ -196,11 +208,31 @@ export class MessageReader {
   #keep(chunk: Buffer, start: number, end: number): void {
     const length = this.#keptBytes + end - start;
     if (this.#kept === undefined || this.#kept.length < length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#keptBytes, bufferBytesMin));
+      const bytes = Math.max(length, 2 * this.#keptBytes, bufferBytesMin);
+      if (!this.#mayHold(bytes)) {
+        this.#break(noRoom);
+        return;
+      }
+      const grown = Buffer.allocUnsafeSlow(bytes);
       this.#kept?.copy(grown, 0, 0, this.#keptBytes);
       this.#kept = grown;
     }
     chunk.copy(this.#kept, this.#keptBytes, start, end);
     this.#keptBytes = length;
+  }
+
+  #mayHold(bytes: number): boolean {
+    if (bytes < askedBytesMin) return true;
+    if (!this.#sink.take(bytes - this.#takenBytes)) return false;
+    this.#takenBytes = bytes;
+    return true;
+  }
+
+  /** Whoever has got `#kept` answers for its memory from now on. */
+  #forget(): void {
+    this.#kept = undefined;
+    this.#keptBytes = 0;
+    if (this.#takenBytes > 0) this.#sink.give(this.#takenBytes);
+    this.#takenBytes = 0;
   }
 }

@@ -62,6 +62,8 @@ export class ServerStreamCall extends StreamCall {
 
   override finished(isCut: boolean): void {
     const message = this.#message;
+    // A stream can last for hours, and the message is a view of all that came with it.
+    this.#message = undefined;
     if (isCut) this.abort(unexpectedEnd);
     else if (message === undefined) this.#violated('received no request message from');
     else {
