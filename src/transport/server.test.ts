@@ -334,13 +334,15 @@ describe('what is not gRPC', () => {
   });
 
   test('ends when the server stops, at the latest when the grace has run out', async () => {
-    const { server, url } = await start(
-      {},
-      { http: (exchange) => (exchange.path === '/wait' ? undefined : page(exchange)) },
-    );
-    await fetch(url);
+    let isWaiting = false;
+    const handler: HttpHandler = (exchange) => {
+      if (exchange.path === '/wait') isWaiting = true;
+      else page(exchange);
+    };
+    const { server, url } = await start({}, { http: handler });
+    await (await fetch(url)).text();
     const waiting = expect(fetch(`${url}/wait`)).rejects.toThrow();
-    await expect.poll(() => server.connections).toBe(2);
+    await expect.poll(() => isWaiting).toBe(true);
     await server.drain(200);
     await waiting;
     await expect.poll(() => server.connections).toBe(0);
