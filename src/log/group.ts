@@ -1,5 +1,6 @@
 import type { Draft } from './appender.ts';
 import type { Record } from './records.ts';
+import type { Settlement } from './settler.ts';
 import type { Outcome, Waiter } from './target.ts';
 
 /** Proposals that are committed together, and the calls that wait for them. */
@@ -25,6 +26,12 @@ export class Group {
   /** Tells everybody: who has written `written`, the others `unwritten`. */
   tell(written: Outcome, unwritten: Outcome): void {
     while (this.isWaitedFor) this.#tellNext(written, unwritten);
+  }
+
+  /** The epoch is over, and this became of the group: tells everybody. */
+  end(outcome: Settlement): void {
+    if (outcome === 'unknown') this.tell('timed-out', 'timed-out');
+    else this.tell(outcome === 'lost' ? 'leader-changed' : 'committed', 'leader-changed');
   }
 
   /**

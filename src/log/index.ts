@@ -30,5 +30,5 @@ export type {
   Waiter,
 } from './target.ts';
 export type { Doubt } from './settler.ts';
-export type { LogWriterOptions, TakeOver } from './writer.ts';
 export { LogWriter } from './writer.ts';
+export type { LogWriterOptions, TakeOver } from './writer-options.ts';

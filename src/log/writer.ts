@@ -1,53 +1,22 @@
 import { assert } from '../base/index.ts';
-import type { Arena, Cancel, Clock, Logger, Random, Scheduler } from '../base/index.ts';
-import type { Engine, Write } from '../engine/index.ts';
-import { Appender, finishDraft } from './appender.ts';
-import type { Draft } from './appender.ts';
+import type { Cancel } from '../base/index.ts';
+import type { Write } from '../engine/index.ts';
+import { Appender } from './appender.ts';
 import { CHUNK_HEADER_LENGTH } from './chunk.ts';
-import { LogError } from './errors.ts';
 import { NO_FAULTS, planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
+import { composeCommit, mapGroup } from './group-commit.ts';
 import { Group } from './group.ts';
-import { decodeHead, encodeHead } from './head.ts';
 import type { Head } from './head.ts';
-import type { LogKeys } from './keys.ts';
 import { LOG_LIMITS } from './limits.ts';
 import type { LogLimits } from './limits.ts';
-import type { LogMap } from './log-map.ts';
+import { LogHead } from './log-head.ts';
 import { EntryKind } from './records.ts';
 import type { Record, RecordKind } from './records.ts';
 import { Settler } from './settler.ts';
-import type { Doubt, SettledCommit, Settlement } from './settler.ts';
-import type { Commit, CommitListener, CommittedChunk, Waiter } from './target.ts';
-
-export interface LogWriterOptions {
-  readonly engine: Engine;
-  readonly keys: LogKeys;
-  /** The entries are written into it. Others may reserve in it too, at the price of a chunk that ends early. */
-  readonly arena: Arena;
-  /** The map that the replay has filled; the writer goes on with it. */
-  readonly map: LogMap;
-  /** Of this right to append, from the leader lease: higher than any before. */
-  readonly epoch: number;
-  /** The head as replayed, and its bytes: what the first commit depends on. */
-  readonly head: Head;
-  readonly headBytes: Uint8Array | undefined;
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
-  /** Draws the cluster id of an empty log, and spreads retries. */
-  readonly random: Random;
-  readonly lease: { holds(): boolean };
-  readonly listener: CommitListener;
-  readonly limits?: Partial<LogLimits>;
-  readonly logger: Logger;
-  readonly faults?: LogFaults;
-}
-
-/**
- * How a take-over ended. `leading`: the epoch has begun. `behind`: an older leader appended meanwhile; replay from the
- * sequence reached so far, and make a new writer. `deposed`: a higher epoch has begun, or the log was closed.
- */
-export type TakeOver = 'leading' | 'behind' | 'deposed';
+import type { Doubt, Settlement } from './settler.ts';
+import type { Waiter } from './target.ts';
+import type { LogWriterOptions, TakeOver } from './writer-options.ts';
 
 /**
  * `new` -> start -> `leading` -> stop -> `stopping` -> `over`; and `over` from anywhere, once the epoch has been lost.
@@ -77,9 +46,8 @@ export class LogWriter {
   readonly #faults: LogFaults;
   readonly #settler: Settler;
   readonly #appender: Appender;
+  readonly #head: LogHead;
   #state: WriterState = 'new';
-  #head: Head;
-  #headBytes: Uint8Array | undefined;
   #proposedRevision: number;
   #proposedBytes = 0;
   #open = new Group();
@@ -106,16 +74,15 @@ export class LogWriter {
     this.#limits = { ...limits, groupBytesMax: Math.min(limits.groupBytesMax, commitBytesMax / 8) };
     this.#faults = options.faults ?? NO_FAULTS;
     this.epoch = options.epoch;
-    this.#head = options.head;
-    this.#headBytes = options.headBytes;
     this.#proposedRevision = options.head.revision;
     this.#appender = new Appender(options.arena);
     this.#settler = new Settler({ ...options, limits: this.#limits, faults: this.#faults });
+    this.#head = new LogHead(options, this.#settler, this.#faults);
   }
 
   /** The head as this writer last left it. */
   get head(): Head {
-    return this.#head;
+    return this.#head.head;
   }
 
   /** From the end of a take-over until the epoch is over or `stop` was called. Only then may anything be appended. */
@@ -154,9 +121,8 @@ export class LogWriter {
   /** Commits the epoch entry, in an empty log behind the cluster entry. Call it once. */
   async start(): Promise<TakeOver> {
     assert(this.#state === 'new', 'a writer is started once');
-    if (this.#head.epoch >= this.epoch) return this.#failTakeOver('deposed');
-    if (this.#head.sequence === 0)
-      this.#append({ kind: 'cluster', clusterId: this.#options.random.next63() });
+    if (this.head.epoch >= this.epoch) return this.#failTakeOver('deposed');
+    if (this.head.sequence === 0) this.#append({ kind: 'cluster', clusterId: this.#options.random.next63() });
     this.#append({ kind: 'epoch', epoch: this.epoch });
     this.#appender.sealed = true;
     this.#open.wait(NOBODY, this.#tick, true);
@@ -167,7 +133,7 @@ export class LogWriter {
     // `stop` and `depose` may have come meanwhile, and so may proposals.
     if (this.#appender.bytes > 0) this.#startSoon();
     if (outcome === 'committed') return this.#isIn('over') ? 'deposed' : 'leading';
-    if (outcome === 'lost' && !(await this.#isOutrun())) return this.#failTakeOver('behind');
+    if (outcome === 'lost' && !(await this.#head.isOutrun())) return this.#failTakeOver('behind');
     return this.#failTakeOver('deposed');
   }
 
@@ -379,37 +345,20 @@ export class LogWriter {
   }
 
   async #commitGroup(group: Group): Promise<Settlement> {
-    const before = this.#head;
-    const chunks: CommittedChunk[] = [];
-    const writes: Write[] = [];
-    let revision = before.revision;
-    for (const draft of group.drafts) {
-      const sequence = before.sequence + chunks.length + 1;
-      const bytes = finishDraft(draft, this.epoch, sequence);
-      chunks.push({ sequence, bytes });
-      writes.push({ key: this.#options.keys.slot(sequence), value: bytes });
-      revision = Math.max(revision, draft.revision);
-    }
-    const records = group.records.map(({ record, chunkIndex }) => ({
-      record,
-      sequence: before.sequence + chunkIndex + 1,
-    }));
-    let compacted = before.compacted;
-    for (const { record } of records)
-      if (record.kind === 'compact') compacted = Math.max(compacted, record.revision);
-    const sequence = before.sequence + chunks.length;
-    const next = { epoch: this.epoch, commit: this.#nextCommit(), sequence, revision, compacted };
-    const commit: Commit = { sequence, revision, records, chunks };
+    const before = this.#head.head;
+    const { keys, listener, map } = this.#options;
+    const commit = this.#head.nextCommit;
+    const composed = composeCommit(group, before, { epoch: this.epoch, commit, keys });
     const isEarly = planted(this.#faults, 'publish-before-commit');
     this.#flying = group;
-    if (isEarly) this.#options.listener.committed(commit);
-    const outcome = await this.#settle(writes, next);
+    if (isEarly) listener.committed(composed.commit);
+    const outcome = await this.#head.replace(composed.next, composed.writes);
     this.#flying = undefined;
     this.#forget(group);
     if (outcome === 'committed' && !this.#isIn('over')) {
       if (this.#state === 'new') this.#state = 'leading';
-      this.#map(group.drafts, before);
-      if (!isEarly) this.#options.listener.committed(commit);
+      mapGroup(map, group, before);
+      if (!isEarly) listener.committed(composed.commit);
       this.#ready.push(group);
       this.release();
     } else if (this.#state !== 'new') this.#end({ group, outcome });
@@ -417,48 +366,11 @@ export class LogWriter {
   }
 
   async #commitCleaning(writes: readonly Write[]): Promise<boolean> {
-    const outcome = await this.#settle(writes, { ...this.#head, commit: this.#nextCommit() });
+    const { head, nextCommit } = this.#head;
+    const outcome = await this.#head.replace({ ...head, commit: nextCommit }, writes);
     if (outcome === 'committed') return !this.#isIn('over');
     this.#end(undefined);
     return false;
-  }
-
-  #nextCommit(): number {
-    return planted(this.#faults, 'head-without-counter') ? 0 : this.#head.commit + 1;
-  }
-
-  async #settle(writes: readonly Write[], next: Head): Promise<Settlement> {
-    const nextHeadBytes = encodeHead(next);
-    const { sequence } = this.#head;
-    const commit: SettledCommit = {
-      writes,
-      headBytes: this.#headBytes,
-      nextHeadBytes,
-      sequence,
-      nextSequence: next.sequence,
-    };
-    let outcome: Settlement;
-    try {
-      outcome = await this.#settler.settle(commit);
-    } catch (error) {
-      if (!(error instanceof LogError)) throw error;
-      this.#options.logger.error('Cannot settle a commit', { error, epoch: this.epoch });
-      return 'unknown';
-    }
-    if (outcome === 'committed') {
-      this.#head = next;
-      this.#headBytes = nextHeadBytes;
-    }
-    return outcome;
-  }
-
-  #map(drafts: readonly Draft[], before: Head): void {
-    let { sequence, revision } = before;
-    for (const { length, entries, removals, revision: last } of drafts) {
-      revision = Math.max(revision, last);
-      const bytes = CHUNK_HEADER_LENGTH + length;
-      this.#options.map.append({ last: ++sequence, bytes, entries, removals }, revision);
-    }
   }
 
   /** The group is no longer pending. */
@@ -474,7 +386,7 @@ export class LogWriter {
     this.#state = 'over';
     if (!wasOver && !isDone) this.#options.listener.deposed();
     for (const group of this.#ready.splice(0)) group.tell('committed', 'leader-changed');
-    if (settled !== undefined) tellEnded(settled.group, settled.outcome);
+    if (settled !== undefined) settled.group.end(settled.outcome);
     if (wasOver) return;
     for (const group of [...this.#closed.splice(0), this.#open]) {
       this.#forget(group);
@@ -494,13 +406,6 @@ export class LogWriter {
     return outcome;
   }
 
-  /** Whether a higher epoch than this has begun. */
-  async #isOutrun(): Promise<boolean> {
-    await using snapshot = await this.#options.engine.snapshot();
-    const bytes = await snapshot.get(this.#options.keys.head);
-    return bytes !== undefined && decodeHead(bytes).epoch >= this.epoch;
-  }
-
   #armTick(): void {
     this.#cancelTick = this.#options.scheduler.after(TICK_MS, () => {
       this.#cancelTick = undefined;
@@ -512,9 +417,4 @@ export class LogWriter {
       if ([...this.#ready, ...pending].some((group) => group?.isWaitedFor)) this.#armTick();
     });
   }
-}
-
-function tellEnded(group: Group, outcome: Settlement): void {
-  if (outcome === 'unknown') group.tell('timed-out', 'timed-out');
-  else group.tell(outcome === 'lost' ? 'leader-changed' : 'committed', 'leader-changed');
 }
