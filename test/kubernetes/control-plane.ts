@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TestAuthority, type CertificateFiles } from '../support/certificates.ts';
 import { ENGRAM_MAIN, freePort, start, temporaryDirectory } from '../support/process.ts';
 import type { Running } from '../support/process.ts';
 import { eventually } from '../support/suite.ts';
@@ -9,7 +10,26 @@ import { Api } from './api.ts';
 const EVENT_TTL = '8s';
 export const EVENT_TTL_MS = 8_000;
 
-/** Engram and a real kube-apiserver on it, over loopback, each restartable on the same data and ports. */
+/** What both sides of mutual TLS between kube-apiserver and Engram need, as kubeadm lays it out. */
+interface MutualTls {
+  readonly authority: TestAuthority;
+  readonly server: CertificateFiles;
+  readonly client: CertificateFiles;
+}
+
+async function createMutualTls(): Promise<MutualTls> {
+  const authority = await TestAuthority.create('etcd-ca');
+  return {
+    authority,
+    server: await authority.server('etcd-server'),
+    client: await authority.client('apiserver-etcd-client'),
+  };
+}
+
+/**
+ * Engram and a real kube-apiserver on it, over loopback, with mutual TLS between them or without TLS, each restartable
+ * on the same data and ports.
+ */
 export class ControlPlane {
   readonly directory = temporaryDirectory('kubernetes');
   readonly apiLog = join(this.directory, 'kube-apiserver.log');
@@ -17,20 +37,23 @@ export class ControlPlane {
   readonly token = randomBytes(16).toString('hex');
   readonly #binary: string;
   readonly #ports: { readonly engram: number; readonly metrics: number; readonly api: number };
+  readonly #tls: MutualTls | undefined;
   #engram: Running | undefined;
   #apiserver: Running | undefined;
 
-  private constructor(binary: string, ports: { engram: number; metrics: number; api: number }) {
+  private constructor(
+    binary: string,
+    ports: { engram: number; metrics: number; api: number },
+    tls: MutualTls | undefined,
+  ) {
     this.#binary = binary;
     this.#ports = ports;
+    this.#tls = tls;
   }
 
-  static async create(binary: string): Promise<ControlPlane> {
-    const plane = new ControlPlane(binary, {
-      engram: await freePort(),
-      metrics: await freePort(),
-      api: await freePort(),
-    });
+  static async create(binary: string, options: { readonly tls: boolean }): Promise<ControlPlane> {
+    const ports = { engram: await freePort(), metrics: await freePort(), api: await freePort() };
+    const plane = new ControlPlane(binary, ports, options.tls ? await createMutualTls() : undefined);
     const { privateKey, publicKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -42,8 +65,16 @@ export class ControlPlane {
     return plane;
   }
 
+  /** Where Engram serves clients. */
   get endpoint(): string {
-    return `127.0.0.1:${this.#ports.engram}`;
+    return `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#ports.engram}`;
+  }
+
+  /** What etcdctl needs to be told besides the endpoint. */
+  get etcdctlFlags(): string[] {
+    if (this.#tls === undefined) return [];
+    const { authority, client } = this.#tls;
+    return [`--cacert=${authority.caFile}`, `--cert=${client.certFile}`, `--key=${client.keyFile}`];
   }
 
   get apiUrl(): string {
@@ -59,8 +90,9 @@ export class ControlPlane {
       ENGRAM_MAIN,
       'serve',
       `--data-dir=${this.#file('data')}`,
-      `--listen-client-urls=http://127.0.0.1:${this.#ports.engram}`,
-      `--advertise-client-urls=http://127.0.0.1:${this.#ports.engram}`,
+      `--listen-client-urls=${this.endpoint}`,
+      `--advertise-client-urls=${this.endpoint}`,
+      ...this.#engramTlsFlags(),
       `--listen-metrics-urls=http://127.0.0.1:${this.#ports.metrics}`,
       '--watch-progress-notify-interval=5s',
       '--log-format=json',
@@ -70,7 +102,8 @@ export class ControlPlane {
 
   startApiserver(): void {
     const args = [
-      `--etcd-servers=http://127.0.0.1:${this.#ports.engram}`,
+      `--etcd-servers=${this.endpoint}`,
+      ...this.#apiserverTlsFlags(),
       '--bind-address=127.0.0.1',
       `--secure-port=${this.#ports.api}`,
       `--cert-dir=${this.#file('certificates')}`,
@@ -116,6 +149,24 @@ export class ControlPlane {
   async stop(): Promise<void> {
     await this.#apiserver?.stop('SIGKILL');
     await this.#engram?.stop('SIGTERM');
+  }
+
+  #engramTlsFlags(): string[] {
+    if (this.#tls === undefined) return [];
+    const { authority, server } = this.#tls;
+    return [
+      ...[`--cert-file=${server.certFile}`, `--key-file=${server.keyFile}`],
+      ...['--client-cert-auth=true', `--trusted-ca-file=${authority.caFile}`],
+    ];
+  }
+
+  #apiserverTlsFlags(): string[] {
+    if (this.#tls === undefined) return [];
+    const { authority, client } = this.#tls;
+    return [
+      `--etcd-cafile=${authority.caFile}`,
+      ...[`--etcd-certfile=${client.certFile}`, `--etcd-keyfile=${client.keyFile}`],
+    ];
   }
 
   #file(name: string): string {

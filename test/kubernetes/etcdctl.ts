@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs';
 /** Real etcdctl against Engram: what an operator types. */
 export class Etcdctl {
   readonly #binary: string;
-  readonly #endpoint: string;
+  /** Before every command. */
+  readonly #flags: readonly string[];
 
-  constructor(binary: string, endpoint: string) {
+  constructor(binary: string, endpoint: string, flags: readonly string[]) {
     this.#binary = binary;
-    this.#endpoint = endpoint;
+    this.#flags = ['--endpoints', endpoint, ...flags];
   }
 
   async ok(args: readonly string[], input = ''): Promise<string> {
@@ -26,7 +27,7 @@ export class Etcdctl {
   }
 
   #run(args: readonly string[], input: string): ReturnType<typeof run> {
-    return run(this.#binary, ['--endpoints', this.#endpoint, ...args], { input, timeoutMs: 120_000 });
+    return run(this.#binary, [...this.#flags, ...args], { input, timeoutMs: 120_000 });
   }
 
   async keys(): Promise<void> {
@@ -44,11 +45,7 @@ export class Etcdctl {
   }
 
   async watches(logFile: string): Promise<void> {
-    const watching = start(
-      this.#binary,
-      ['--endpoints', this.#endpoint, 'watch', 'ctl/w', '--prefix'],
-      logFile,
-    );
+    const watching = start(this.#binary, [...this.#flags, 'watch', 'ctl/w', '--prefix'], logFile);
     await sleep(1_000);
     await this.ok(['put', 'ctl/w1', 'x']);
     await this.ok(['del', 'ctl/w1']);

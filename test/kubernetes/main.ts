@@ -1,6 +1,7 @@
 /**
- * A real, unmodified kube-apiserver and kubectl 1.37.0, and etcdctl, on Engram. `npm run test:kubernetes -- [--short]`;
- * the short form has 1,000 objects instead of 5,000.
+ * A real, unmodified kube-apiserver and kubectl 1.37.0, and etcdctl, on Engram over mutual TLS, as kubeadm sets it up.
+ * `npm run test:kubernetes -- [--short] [--plain]`; the short form has 1,000 objects instead of 5,000, the plain one no
+ * TLS between the API server and Engram.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -15,7 +16,9 @@ import { Etcdctl } from './etcdctl.ts';
 import { unexplainedErrors } from './log-allow-list.ts';
 import { watchAcross } from './watches.ts';
 
-const { values } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: { short: { type: 'boolean', default: false }, plain: { type: 'boolean', default: false } },
+});
 const kubernetes = suite('test:kubernetes');
 const tools = await Promise.all(
   (['kube-apiserver', 'kubectl', 'etcdctl'] as const).map((name) => findTool(name)),
@@ -27,7 +30,7 @@ else await runAll(tools.map((tool) => (tool.kind === 'found' ? tool.path : '')))
 kubernetes.finish();
 
 async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise<void> {
-  const plane = await ControlPlane.create(apiserver!);
+  const plane = await ControlPlane.create(apiserver!, { tls: !values.plain });
   const { check } = kubernetes;
   plane.startEngram();
   plane.startApiserver();
@@ -47,7 +50,7 @@ async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise
     await check('consistent reads are served from the cache', () => checks.consistentReadsFromCache(api));
     await check('promise 5: a watch across a restart of the API server', () => acrossApiserver(plane));
     await check('promises 1 and 5: a watch across a kill -9 of Engram', () => acrossEngram(plane));
-    const ctl = new Etcdctl(etcdctl!, plane.endpoint);
+    const ctl = new Etcdctl(etcdctl!, plane.endpoint, plane.etcdctlFlags);
     await check('etcdctl put, get, del, txn', () => ctl.keys());
     await check('etcdctl watch', () => ctl.watches(join(plane.directory, 'watch.log')));
     await check('etcdctl lease', () => ctl.leases());
