@@ -137,8 +137,15 @@ describe('unary calls', () => {
 
   test('tell their handler when the client gives up, and not when it was answered', async () => {
     const cancelled: string[] = [];
+    let waiting = false;
     const { client } = await start({
-      Wait: { kind: 'unary', handle: (_request, call) => call.onCancel(() => cancelled.push('wait')) },
+      Wait: {
+        kind: 'unary',
+        handle: (_request, call) => {
+          waiting = true;
+          call.onCancel(() => cancelled.push('wait'));
+        },
+      },
       Echo: {
         kind: 'unary',
         handle: (request, call, reply) => {
@@ -155,7 +162,8 @@ describe('unary calls', () => {
       Buffer.alloc(0),
       () => undefined,
     );
-    setTimeout(() => call.cancel(), 50);
+    await expect.poll(() => waiting).toBe(true);
+    call.cancel();
     await expect.poll(() => cancelled).toEqual(['wait']);
   });
 });
@@ -245,12 +253,16 @@ describe('streams', () => {
   });
 
   test('tell their handler once when the client goes away', async () => {
+    let opened = 0;
     let cancelled = 0;
-    const { client } = await start({
-      Stream: { kind: 'bidi', handle: (stream) => stream.onCancel(() => cancelled++) },
-    });
+    const handle = (stream: BidiStream): void => {
+      opened++;
+      stream.onCancel(() => cancelled++);
+    };
+    const { client } = await start({ Stream: { kind: 'bidi', handle } });
     const stream = open(client, '/test.Echo/Stream');
-    setTimeout(() => stream.cancel(), 50);
+    await expect.poll(() => opened).toBe(1);
+    stream.cancel();
     await expect.poll(() => cancelled).toBe(1);
   });
 });
