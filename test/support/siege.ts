@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { encodeRequest } from '../etcd/protocol.ts';
+import { preface, settings, windowUpdate, type Fields } from './http2/frames.ts';
+import { MeasuredServer } from './measured-server.ts';
+import { residentBytes } from './process-figures.ts';
+import { RawClient } from './raw/raw-client.ts';
+
+const MIB = 2 ** 20;
+const SAMPLE_MS = 20;
+
+/** What another client and the server's memory went through during an attack. */
+export interface Endured {
+  /** Calls of the bystander that were answered with OK, and those that were not. */
+  readonly served: number;
+  readonly failed: number;
+  /** The longest that one took. */
+  readonly slowestMs: number;
+  /** The most that the server had resident, more than before. */
+  readonly grownMiB: number;
+}
+
+/** The built server in a process of its own, a bystander on a connection of its own, and attackers. */
+export class Siege {
+  readonly server: MeasuredServer;
+  readonly #bystander: RawClient;
+  readonly #attackers = new Set<Attacker>();
+
+  private constructor(server: MeasuredServer, bystander: RawClient) {
+    this.server = server;
+    this.#bystander = bystander;
+  }
+
+  static async start(): Promise<Siege> {
+    // Small generations, so that what is resident is what is used.
+    const node = ['--max-semi-space-size=4'];
+    const server = await MeasuredServer.engram({ node, extra: ['--engine=memory'] });
+    await server.start();
+    const siege = new Siege(server, await RawClient.to({ target: server.target }));
+    await siege.endure(() => new Promise((resolve) => setTimeout(resolve, 1000)));
+    return siege;
+  }
+
+  /** A connection of an attacker. `window` is what the server may send on each of its streams. */
+  async dial(window = 2 ** 31 - 1): Promise<Attacker> {
+    const attacker = await this.dialBare();
+    attacker.socket.write(Buffer.concat([preface, settings([4, window]), windowUpdate(0, 2 ** 30)]));
+    return attacker;
+  }
+
+  /** One that has said nothing yet. */
+  async dialBare(): Promise<Attacker> {
+    const [host, port] = this.server.target.split(':');
+    const socket = connect(Number(port), host);
+    const attacker = new Attacker(socket);
+    this.#attackers.add(attacker);
+    socket.on('close', () => this.#attackers.delete(attacker));
+    await once(socket, 'connect');
+    return attacker;
+  }
+
+  /** Sends what `next` gives again and again, on a new connection when the server closes one. Connections it closed. */
+  async flood(forMs: number, lanes: number, next: (turn: number) => Buffer): Promise<number> {
+    const untilMs = performance.now() + forMs;
+    let closed = 0;
+    const lane = async (): Promise<void> => {
+      while (performance.now() < untilMs) {
+        const attacker = await this.dial();
+        for (let turn = 0; performance.now() < untilMs && !attacker.isClosed; turn++) {
+          await attacker.send(next(turn));
+        }
+        if (attacker.isClosed) closed++;
+        attacker.socket.destroy();
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return closed;
+  }
+
+  /** The bystander puts and reads one by one while `attack` runs. */
+  async endure(attack: () => Promise<unknown>): Promise<Endured> {
+    const before = residentBytes(this.server.pid).resident;
+    let most = before;
+    const sampler = setInterval(() => {
+      most = Math.max(most, residentBytes(this.server.pid).resident);
+    }, SAMPLE_MS);
+    let isOver = false;
+    const calls = this.#calls(() => isOver);
+    try {
+      await attack();
+    } finally {
+      isOver = true;
+      clearInterval(sampler);
+    }
+    most = Math.max(most, residentBytes(this.server.pid).resident);
+    return { ...(await calls), grownMiB: (most - before) / MIB };
+  }
+
+  async #calls(isOver: () => boolean): Promise<Omit<Endured, 'grownMiB'>> {
+    let [served, failed, slowestMs] = [0, 0, 0];
+    while (!isOver()) {
+      const startMs = performance.now();
+      const key = Buffer.from(`bystander/${served % 10}`);
+      const put = await this.ask('KV/Put', { key, value: Buffer.from(String(served)) });
+      const got = await this.ask('KV/Range', { key });
+      if (put === 0 && got === 0) served++;
+      else failed++;
+      slowestMs = Math.max(slowestMs, performance.now() - startMs);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    return { served, failed, slowestMs };
+  }
+
+  /** A call of the bystander; its gRPC status. */
+  async ask(method: string, message: Parameters<typeof encodeRequest>[1]): Promise<number> {
+    const path = `/etcdserverpb.${method}`;
+    return (await this.#bystander.ask(path, encodeRequest(path, message))).status;
+  }
+
+  /** Ends what attacks are still under way. */
+  relieve(): void {
+    for (const attacker of this.#attackers) attacker.socket.destroy();
+  }
+
+  async end(): Promise<void> {
+    this.relieve();
+    this.#bystander.close();
+    await this.server.remove();
+  }
+}
+
+/** A connection that sends whatever it is told and does not care for answers. */
+export class Attacker {
+  readonly socket: Socket;
+  /** What has come, unless the socket is paused. */
+  receivedBytes = 0;
+  received: Buffer[] = [];
+  isKeeping = false;
+  isClosed = false;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.setNoDelay(true);
+    socket.on('error', () => undefined);
+    socket.on('close', () => (this.isClosed = true));
+    socket.on('data', (bytes: Buffer) => {
+      this.receivedBytes += bytes.length;
+      if (this.isKeeping) this.received.push(bytes);
+    });
+  }
+
+  /** Resolves when the system has taken it, or the connection is gone, or after a while in which nothing moves. */
+  async send(bytes: Buffer): Promise<void> {
+    if (this.isClosed) return;
+    if (this.socket.write(bytes)) {
+      // Others get their turn too.
+      await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      const timer = setTimeout(done, 500);
+      this.socket.on('drain', done).on('close', done);
+    });
+  }
+}
+
+/** The headers of a call. */
+export function callHeaders(method: string, more: Fields = []): Fields {
+  return [
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', `/etcdserverpb.${method}`],
+    [':authority', 'test'],
+    ['content-type', 'application/grpc'],
+    ['te', 'trailers'],
+    ...more,
+  ];
+}
+
+/** A message with gRPC's prefix. */
+export function message(bytes: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([prefix, bytes]);
+}
