@@ -97,7 +97,6 @@ export class Http2Connection implements FrameSink {
     }
     if (this.socket.destroyed) this.#closed();
     else if (first !== undefined) this.#receive(first);
-    else sender.flush();
   }
 
   /** Lets the open requests end, then closes. Resolves when the connection is closed, by whomever. */
@@ -189,17 +188,13 @@ export class Http2Connection implements FrameSink {
 
   #receive(chunk: Buffer): void {
     if (this.isOver) return;
-    const { sender } = this.#session;
     this.#watchdog.received();
-    sender.isReading = true;
     try {
       this.#reader.read(chunk);
     } catch (error) {
       this.#failed(error);
     }
-    sender.isReading = false;
-    sender.flush();
-    this.#pauseIfBehind();
+    if (this.#session.sender.output.waiting > this.#environment.limits.unsentBytesMax) this.#pause();
   }
 
   #failed(error: unknown): void {
@@ -214,8 +209,7 @@ export class Http2Connection implements FrameSink {
   }
 
   /** A client that does not read what it is sent is not read from either, so that what waits for it has a bound. */
-  #pauseIfBehind(): void {
-    if (this.#session.sender.output.unsent <= this.#environment.limits.unsentBytesMax) return;
+  #pause(): void {
     this.#isPaused = true;
     this.socket.pause();
   }

@@ -54,6 +54,7 @@ describe('the start', () => {
   });
   test('bytes that somebody else has read come first', () => {
     const wire = new Wire({ isFresh: true, onComplete: echo, first: join(preface, settings(), request(1)) });
+    wire.settle();
     expect(wire.said()).toEqual([...greeting, 'settings ack', ...answer(1)]);
     expect(wire.socket.writes).toHaveLength(1);
   });

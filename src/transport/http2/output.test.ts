@@ -100,6 +100,22 @@ describe('one turn is one write', () => {
     expect(wire.said()).toEqual(['data 3 1', 'data 3 1', 'data 3 end 0']);
   });
 
+  test('a frame that has left does not grow, also when the system has not taken it yet', () => {
+    const wire = open();
+    wire.send(request(1));
+    const { stream } = only(wire);
+    wire.socket.isStuck = true;
+    for (const text of ['ab', 'cd', 'ef']) {
+      stream.write(none, Buffer.from(text));
+      wire.settle();
+    }
+    wire.socket.unstick();
+    wire.settle();
+    const frames = wire.frames();
+    expect(frames.map(describeFrame)).toEqual(['data 1 2', 'data 1 2', 'data 1 2']);
+    expect(String(bodyOf(frames, 1))).toBe('abcdef');
+  });
+
   test('frames of one stream that grow end at 16 KiB', () => {
     const wire = open();
     wire.send(request(1));

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { assert } from '../../base/index.ts';
 import { tableOff } from '../hpack/index.ts';
 import type { Http2Environment } from './environment.ts';
 import {
@@ -56,10 +57,7 @@ export class Sender {
   initialWindow = WINDOW_BYTES_INITIAL;
   /** Headers or data were sent since somebody looked. */
   hasAnswered = false;
-  /** While frames of a chunk are read, output waits for the end of it. */
-  isReading = false;
-  /** Streams whose queue is not empty, and what waits in all of them. */
-  queuedStreams = 0;
+  /** What waits in the queues of all streams. */
   queuedBytes = 0;
   readonly #environment: Http2Environment;
   readonly #host: SenderHost;
@@ -285,10 +283,7 @@ export class Sender {
 
   #enqueue(stream: StreamState, prefix: Uint8Array, body: Body, bytes: number): void {
     const queue = (stream.queue ??= new OutQueue());
-    if (queue.bytes === 0) {
-      this.queuedStreams++;
-      stream.progressSecond = this.#environment.second;
-    }
+    if (queue.bytes === 0) stream.progressSecond = this.#environment.second;
     if (prefix.length > 0) queue.add(Buffer.from(prefix), prefix.length);
     queue.add(body, bytes - prefix.length);
     this.queuedBytes += bytes;
@@ -330,7 +325,6 @@ export class Sender {
     const queue = stream.queue;
     if (queue === undefined) return;
     this.#unready(stream);
-    if (queue.bytes > 0) this.queuedStreams--;
     this.queuedBytes -= queue.bytes;
     queue.clear();
     stream.queue = undefined;
@@ -339,7 +333,7 @@ export class Sender {
 
   /** Sees to it that what there is to send leaves at the end of the turn. */
   touch(): void {
-    if (this.isReading || this.#isFlushDue) return;
+    if (this.#isFlushDue) return;
     this.#isFlushDue = true;
     this.#environment.flushSoon(this);
   }
@@ -366,6 +360,7 @@ export class Sender {
       }
       const stream = this.#firstReady;
       if (stream === undefined) return;
+      assert(!stream.closed, 'a stream that is closed is not ready');
       this.#unready(stream);
       if (stream.sendWindow > 0) this.#cut(stream);
     }
@@ -388,7 +383,6 @@ export class Sender {
     this.hasAnswered = true;
     this.#countData(stream, length);
     if (queue.bytes > 0) this.ready(stream);
-    else this.queuedStreams--;
     if (isEnd) {
       if (stream.trailersBlock !== undefined) this.#headers(stream.id, stream.trailersBlock, true);
       this.#host.finished(stream);

@@ -96,7 +96,7 @@ export class Watchdog {
 
   /** Answers that wait for a window that the client does not open hold memory: they are given up. */
   #resetStalled(): void {
-    if (this.#session.sender.queuedStreams === 0) return;
+    if (this.#session.sender.queuedBytes === 0) return;
     for (const stream of this.#session.streams.all()) {
       const isWaiting = stream.queue !== undefined && stream.queue.bytes > 0;
       if (!isWaiting || !this.#isPast(stream.progressSecond, this.#environment.limits.stallMsMax)) continue;
