@@ -1,12 +1,16 @@
 import { EMPTY_BYTES } from './bytes.ts';
 
-/** The most common answer is one run or none: that costs no array. */
-const NO_NUMBERS = new Uint32Array(0);
-const GROWN_MIN = 16;
+const BLOCK_SHIFT = 12;
+const BLOCK_RUNS = 1 << BLOCK_SHIFT;
+const BLOCK_MASK = BLOCK_RUNS - 1;
+const FIRST_BLOCK_RUNS = 16;
 
 /**
  * A growable list of runs of bytes, each inside some larger buffer: what a list of keys is answered with. It holds
  * pointers, not copies, and keeps the buffers alive that it points into.
+ *
+ * The most common answer is one run or none: the first one costs no array. The others are in blocks, because doubling an
+ * array of millions would stop everything else for milliseconds.
  */
 export class ByteRuns {
   /** What `touch` has read. Nobody looks at it: it is kept so that no compiler leaves the reading out. */
@@ -14,10 +18,9 @@ export class ByteRuns {
   #first: Uint8Array = EMPTY_BYTES;
   #firstOffset = 0;
   #firstLength = 0;
-  /** The runs behind the first. */
-  readonly #buffers: Uint8Array[] = [];
-  #offsets = NO_NUMBERS;
-  #lengths = NO_NUMBERS;
+  /** Of the runs behind the first, block by block: the buffers, and offset and length of each. */
+  readonly #buffers: Uint8Array[][] = [];
+  readonly #places: Uint32Array[] = [];
   #count = 0;
   #totalBytes = 0;
 
@@ -40,32 +43,37 @@ export class ByteRuns {
       this.#firstLength = length;
       return;
     }
-    if (at === this.#offsets.length) this.#grow();
-    this.#buffers.push(buffer);
-    this.#offsets[at] = offset;
-    this.#lengths[at] = length;
+    const block = at >>> BLOCK_SHIFT;
+    const place = (at & BLOCK_MASK) * 2;
+    if (block === this.#places.length || place === this.#places[block]!.length) this.#grow(block);
+    this.#buffers[block]!.push(buffer);
+    this.#places[block]![place] = offset;
+    this.#places[block]![place + 1] = length;
   }
 
   /** Forgets the runs from `count` on. */
   truncate(count: number): void {
     while (this.#count > count) {
       this.#totalBytes -= this.length(--this.#count);
-      if (this.#count > 0) this.#buffers.pop();
+      if (this.#count > 0) this.#buffers[(this.#count - 1) >>> BLOCK_SHIFT]!.pop();
       else this.#first = EMPTY_BYTES;
     }
   }
 
   /** The buffer that run `at` lies in. */
   buffer(at: number): Uint8Array {
-    return at === 0 ? this.#first : this.#buffers[at - 1]!;
+    return at === 0 ? this.#first : this.#buffers[(at - 1) >>> BLOCK_SHIFT]![(at - 1) & BLOCK_MASK]!;
   }
 
   offset(at: number): number {
-    return at === 0 ? this.#firstOffset : this.#offsets[at - 1]!;
+    return at === 0
+      ? this.#firstOffset
+      : this.#places[(at - 1) >>> BLOCK_SHIFT]![((at - 1) & BLOCK_MASK) * 2]!;
   }
 
   length(at: number): number {
-    return at === 0 ? this.#firstLength : this.#lengths[at - 1]!;
+    if (at === 0) return this.#firstLength;
+    return this.#places[(at - 1) >>> BLOCK_SHIFT]![((at - 1) & BLOCK_MASK) * 2 + 1]!;
   }
 
   /** Run `at` as a view. */
@@ -84,13 +92,13 @@ export class ByteRuns {
     this.touched = touched;
   }
 
-  #grow(): void {
-    const length = Math.max(GROWN_MIN, this.#offsets.length * 2);
-    const offsets = new Uint32Array(length);
-    const lengths = new Uint32Array(length);
-    offsets.set(this.#offsets);
-    lengths.set(this.#lengths);
-    this.#offsets = offsets;
-    this.#lengths = lengths;
+  /** Makes room at the end of a block: the first one grows from little, the others are made whole. */
+  #grow(block: number): void {
+    const old = this.#places[block];
+    const runs = block > 0 ? BLOCK_RUNS : Math.max(FIRST_BLOCK_RUNS, old?.length ?? 0);
+    const places = new Uint32Array(runs * 2);
+    if (old === undefined) this.#buffers.push([]);
+    else places.set(old);
+    this.#places[block] = places;
   }
 }
