@@ -1,7 +1,11 @@
+import { createServer as createPlainServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { createServer } from 'node:http2';
 import type { Http2Server, ServerHttp2Stream } from 'node:http2';
+import { setTimeout as rest } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnswerHeads } from '../support/raw/answer-heads.ts';
+import { FrameType, NOTHING, PREFACE, windowUpdateFrame } from '../support/raw/frames.ts';
 import { RawClient } from '../support/raw/raw-client.ts';
 import { NO_STATUS } from '../support/raw/raw-stream.ts';
 
@@ -94,6 +98,49 @@ test('a raw connection puts bodies together from their frames, padded or not, an
   expect(many.map(({ message }) => message.length)).toEqual(Array.from({ length: 20 }, () => 6_000_000));
   client.close();
 });
+
+test('a raw connection sends what the window holds, and more only when it is granted more', async () => {
+  let dataBytes = 0;
+  let partial: Buffer = NOTHING;
+  let granting: Socket | undefined;
+  const strict = createPlainServer((socket) => {
+    granting = socket;
+    socket.on('error', () => undefined);
+    let isGreeted = false;
+    socket.on('data', (bytes: Buffer) => {
+      partial = Buffer.concat([partial, bytes]);
+      if (!isGreeted) partial = partial.subarray(PREFACE.length);
+      isGreeted = true;
+      for (; partial.length >= 9 + partial.readUIntBE(0, 3);) {
+        if (partial[3] === FrameType.data) dataBytes += partial.readUIntBE(0, 3);
+        partial = partial.subarray(9 + partial.readUIntBE(0, 3));
+        if (partial.length < 9) break;
+      }
+    });
+  });
+  await new Promise<void>((resolve) => strict.listen(0, '127.0.0.1', resolve));
+  const address = strict.address();
+  if (address === null || typeof address === 'string') throw new Error('no address');
+  const client = await RawClient.to({ target: `127.0.0.1:${address.port}` });
+  for (let at = 0; at < 20; at++) void ask(client, { message: 'm'.repeat(9981) });
+  await until(() => dataBytes >= 60_000);
+  expect(dataBytes).toBe(6 * 10_000);
+  granting?.write(windowUpdateFrame(0, 24_464));
+  await until(() => dataBytes >= 80_000);
+  expect(dataBytes).toBe(8 * 10_000);
+  granting?.write(windowUpdateFrame(0, 1_000_000));
+  await until(() => dataBytes >= 200_000);
+  expect(dataBytes).toBe(20 * 10_000);
+  client.close();
+  strict.close();
+});
+
+/** Waits for it, and a little longer for what must not come. */
+async function until(isSo: () => boolean): Promise<void> {
+  const endMs = Date.now() + 10_000;
+  while (!isSo() && Date.now() < endMs) await rest(5);
+  await rest(100);
+}
 
 test('a raw connection holds requests back that the window of the server does not let through, and loses none', async () => {
   const client = await RawClient.to({ target });
