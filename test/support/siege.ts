@@ -16,7 +16,7 @@ export interface Endured {
   readonly failed: number;
   /** The longest that one took. */
   readonly slowestMs: number;
-  /** The most that the server had resident, more than before. */
+  /** The most that the server had resident, more than before the first attack. */
   readonly grownMiB: number;
 }
 
@@ -25,6 +25,7 @@ export class Siege {
   readonly server: MeasuredServer;
   readonly #bystander: RawClient;
   readonly #attackers = new Set<Attacker>();
+  #residentBefore = 0;
 
   private constructor(server: MeasuredServer, bystander: RawClient) {
     this.server = server;
@@ -38,6 +39,7 @@ export class Siege {
     await server.start();
     const siege = new Siege(server, await RawClient.to({ target: server.target }));
     await siege.endure(() => new Promise((resolve) => setTimeout(resolve, 1000)));
+    siege.#residentBefore = residentBytes(server.pid).resident;
     return siege;
   }
 
@@ -79,8 +81,7 @@ export class Siege {
 
   /** The bystander puts and reads one by one while `attack` runs. */
   async endure(attack: () => Promise<unknown>): Promise<Endured> {
-    const before = residentBytes(this.server.pid).resident;
-    let most = before;
+    let most = 0;
     const sampler = setInterval(() => {
       most = Math.max(most, residentBytes(this.server.pid).resident);
     }, SAMPLE_MS);
@@ -93,7 +94,7 @@ export class Siege {
       clearInterval(sampler);
     }
     most = Math.max(most, residentBytes(this.server.pid).resident);
-    return { ...(await calls), grownMiB: (most - before) / MIB };
+    return { ...(await calls), grownMiB: (most - this.#residentBefore) / MIB };
   }
 
   async #calls(isOver: () => boolean): Promise<Omit<Endured, 'grownMiB'>> {
