@@ -115,7 +115,7 @@ test('events of a watch response are found with their values; answers to request
     return [...seen];
   };
   const kv = (value: string): Message => ({
-    ...{ key: Buffer.from('/a*b*'), create_revision: 300, mod_revision: 70_000, version: 1, lease: 7 },
+    ...{ key: Buffer.from('/****'), create_revision: 300, mod_revision: 70_000, version: 1, lease: 7 },
     value: Buffer.from(value.padEnd(600, '*')),
   });
   expect(read({ watch_id: 1, created: true })).toEqual(['created']);
