@@ -139,7 +139,7 @@ function shownRevisions(oracle: Oracle, records: readonly CallRecord[]): (before
 function checkWritten(oracle: Oracle, record: CallRecord, entry: Entry | undefined): void {
   const { call, answer } = record;
   if (answer.kind !== 'written') return;
-  const at = oracle.entries.filter(({ revision }) => revision === answer.revision);
+  const at = oracle.entriesAt(answer.revision);
   const before = (key: string) => oracle.full.at(key, answer.revision - 1);
   if (call.kind === 'put' || call.kind === 'update') {
     oracle.expect(
