@@ -185,8 +185,7 @@ class Gateway {
       decoded = decodeJson(request, text);
     } catch (error) {
       if (!(error instanceof JsonProblem)) throw error;
-      // Only transactions hold messages of their own kind.
-      return error.code === 'tooDeep' ? statusOfCode('TooManyOps') : invalidArgument(error.message);
+      return statusOfProblem(error);
     }
     const bytes = decoded?.bytes ?? NOTHING;
     return this.#tooLarge(bytes) ?? bytes;
@@ -241,6 +240,12 @@ function overriddenMethod(exchange: HttpExchange): string | undefined {
   const override = exchange.header('x-http-method-override') ?? '';
   const isForm = exchange.method === 'POST' && exchange.header('content-type') === FORM;
   return override !== '' && isForm ? override.toUpperCase() : undefined;
+}
+
+function statusOfProblem({ code, message }: JsonProblem): GrpcStatus {
+  // Only transactions hold messages of their own kind.
+  if (code === 'tooDeep') return statusOfCode('TooManyOps');
+  return code === 'tooMany' ? { code: GrpcCode.resourceExhausted, message } : invalidArgument(message);
 }
 
 function fail(exchange: HttpExchange, status: GrpcStatus): void {

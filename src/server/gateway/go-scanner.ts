@@ -6,8 +6,13 @@
 /** Arrays and objects inside one another, at most: Go's limit. */
 export const jsonDepthMax = 10_000;
 
-/** `end` is behind the value; undefined when there is nothing but space. */
-export type Scanned = { readonly end: number } | { readonly problem: string } | undefined;
+/** Values, names and escape sequences of one value, at most; more is no request that anybody would make. */
+export const jsonTokensMax = 128 * 1024;
+
+/**
+ * `end` is behind the value; undefined when there is nothing but space. `tooMany`: more than `jsonTokensMax` tokens.
+ */
+export type Scanned = { readonly end: number } | { readonly problem: string } | 'tooMany' | undefined;
 
 /** Scans the value that begins at `start`, of text in which a character is a byte. */
 export function scanLikeGo(text: string, start: number): Scanned {
@@ -19,12 +24,17 @@ export function scanLikeGo(text: string, start: number): Scanned {
     scanner.value();
     return { end: scanner.position };
   } catch (error) {
-    if (error instanceof Problem) return { problem: error.message };
-    throw error;
+    if (!(error instanceof Problem)) throw error;
+    return error.message === TOO_MANY ? 'tooMany' : { problem: error.message };
   }
 }
 
 class Problem extends Error {}
+
+const TOO_MANY = 'too many tokens';
+
+/** Where a plain run of characters ends in a string. */
+const SPECIAL = /["\\\x00-\x1f]/g;
 
 export function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
@@ -39,6 +49,7 @@ class Scanner {
   readonly #text: string;
   /** The arrays and objects that are open. A list, because the stack has no room for ten thousand calls. */
   readonly #open: number[] = [];
+  #tokens = 0;
 
   constructor(text: string, start: number) {
     this.#text = text;
@@ -54,6 +65,7 @@ class Scanner {
   /** Reads what begins here; false when an array or object began, of which a value comes next. */
   #begin(): boolean {
     const char = this.#next();
+    this.#count();
     switch (char) {
       case '{':
         this.#push(OBJECT);
@@ -107,8 +119,13 @@ class Scanner {
     }
   }
 
+  #count(): void {
+    if (++this.#tokens > jsonTokensMax) throw new Problem(TOO_MANY);
+  }
+
   #key(): void {
     const char = this.#next();
+    this.#count();
     if (char !== '"') throw unexpected(char, 'looking for beginning of object key string');
     this.#string();
     const colon = this.#next();
@@ -117,14 +134,17 @@ class Scanner {
 
   #string(): void {
     for (;;) {
+      SPECIAL.lastIndex = this.position;
+      this.position = SPECIAL.exec(this.#text)?.index ?? this.#text.length;
       const char = this.#char();
       if (char === '"') return;
-      if (char === '\\') this.#escape();
-      else if (char < ' ') throw unexpected(char, 'in string literal');
+      if (char !== '\\') throw unexpected(char, 'in string literal');
+      this.#escape();
     }
   }
 
   #escape(): void {
+    this.#count();
     const char = this.#char();
     if (char === 'u') {
       for (let i = 0; i < 4; i++) {

@@ -162,3 +162,36 @@ describe('what is refused', () => {
     );
   });
 });
+
+describe('promise 7: bodies made to keep the server busy', () => {
+  const long = 1_000_000;
+  const TOO_MANY = 'engram: request body has more than 131072 values';
+
+  test.each([
+    ['RangeRequest', `{"x":[${'0,'.repeat(long)}0]}`],
+    ['RangeRequest', `{${'"a":0,'.repeat(long)}"a":0}`],
+    ['RangeRequest', `{"key":"${'\\u0041'.repeat(long)}"}`],
+    ['TxnRequest', `{"success":[${'{},'.repeat(long)}{}]}`],
+    ['WatchCreateRequest', `{"filters":[${'0,'.repeat(long)}0]}`],
+    // What is wrong comes after them, or before.
+    ['RangeRequest', `{"x":[${'0,'.repeat(long)}0}`],
+    ['RangeRequest', `{"key":5,"x":[${'0,'.repeat(long)}0]}`],
+  ])('of too many values are refused: %s', (type, text) => {
+    expect(problem(type, text)).toBe(TOO_MANY);
+  });
+
+  test('of long numbers are read once', () => {
+    const zeros = '0'.repeat(long);
+    expect(problem('RangeRequest', `{"limit":1.${zeros}1}`)).toContain('invalid value for int64 field limit');
+    expect(problem('RangeRequest', `{"limit":1${zeros}e-5}`)).toContain(
+      'invalid value for int64 field limit',
+    );
+    expect(bytesOf('RangeRequest', `{"limit":"1.${zeros}"}`).toString('hex')).toBe('1801');
+  });
+
+  test('of many lines are counted once', () => {
+    expect(problem('RangeRequest', `{${'\n'.repeat(long)}"\u00e9":0,"key":5}`)).toBe(
+      'proto: (line 1000001:13): invalid value for bytes field key: 5',
+    );
+  });
+});

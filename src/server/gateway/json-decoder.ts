@@ -4,7 +4,7 @@ import { tagOf, WireType } from '../../wire/reader.ts';
 import { scanLikeGo } from './go-scanner.ts';
 import { base64Bytes } from './json-base64.ts';
 import { fits, integerInString, integerOf } from './json-integers.ts';
-import { JsonProblem, JsonReader } from './json-reader.ts';
+import { JsonProblem, JsonReader, tooManyTokens } from './json-reader.ts';
 
 /** Messages inside one another, at most: four times as many as a transaction of etcd's can have. */
 export const messageDepthMax = 1024;
@@ -18,7 +18,7 @@ export interface DecodedJson {
 /**
  * Translates the JSON value that begins at `start` into a protobuf message, by the rules of protobuf's JSON mapping as Go's
  * protojson has them with `DiscardUnknown`. A character of the text is a byte (latin1). Undefined when there is only space.
- * Throws JsonProblem (`invalid`, `tooDeep`) with etcd's words.
+ * Throws JsonProblem, but never `grammar`; `invalid` is in etcd's words.
  */
 export function decodeJson(shape: MessageShape, text: string, start = 0): DecodedJson | undefined {
   const reader = new JsonReader(text, start);
@@ -26,10 +26,11 @@ export function decodeJson(shape: MessageShape, text: string, start = 0): Decode
   try {
     return decodeAt(shape, text, reader.position);
   } catch (error) {
-    if (!(error instanceof JsonProblem)) throw error;
+    if (!(error instanceof JsonProblem) || error.code === 'tooMany') throw error;
     // etcd looks at the whole value's grammar first, and then at nothing behind it.
     const scanned = scanLikeGo(text, start);
     if (scanned === undefined) return undefined;
+    if (scanned === 'tooMany') throw tooManyTokens();
     if ('problem' in scanned) throw new JsonProblem('invalid', scanned.problem);
     return decodeAt(shape, text.slice(0, scanned.end), reader.position);
   }

@@ -12,15 +12,22 @@ export function integerOf(number: string): bigint | undefined {
   if (match === null) return undefined;
   const [, sign, whole = '', fraction = '', exponentText = ''] = match;
   const digits = whole === '0' ? '' : whole;
-  const decimals = fraction.replace(/0+$/, '');
+  const decimals = withoutTrailingZeros(fraction);
   if (digits === '' && decimals === '') return 0n;
   if (exponentText === '+' || exponentText === '-') return undefined;
   const exponent = Number(exponentText);
   if (Math.abs(exponent) > exponentMax) return undefined;
   const magnitude =
     exponent >= 0 ? scaledUp(digits, decimals, exponent) : scaledDown(digits, decimals, exponent);
-  if (magnitude === undefined) return undefined;
+  if (magnitude === undefined || magnitude.length > digitsMax) return undefined;
   return sign === '-' ? -BigInt(magnitude) : BigInt(magnitude);
+}
+
+/** A loop, because a pattern of zeros at the end starts anew at every zero that is not there. */
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end--;
+  return digits.slice(0, end);
 }
 
 function scaledUp(digits: string, decimals: string, exponent: number): string | undefined {

@@ -1,12 +1,13 @@
-import { isSpace, jsonDepthMax } from './go-scanner.ts';
+import { isSpace, jsonDepthMax, jsonTokensMax } from './go-scanner.ts';
 
 /**
  * What a JSON body has against it:
  * - `invalid`: the answer to the client is the message;
  * - `grammar`: it is no JSON; what Go would say about it, the scanner knows;
- * - `tooDeep`: messages inside one another beyond anything that a service would take.
+ * - `tooDeep`: messages inside one another beyond anything that a service would take;
+ * - `tooMany`: more than `jsonTokensMax` values, names and escape sequences.
  */
-export type JsonProblemCode = 'invalid' | 'grammar' | 'tooDeep';
+export type JsonProblemCode = 'invalid' | 'grammar' | 'tooDeep' | 'tooMany';
 
 export class JsonProblem extends Error {
   override readonly name = 'JsonProblem';
@@ -47,6 +48,7 @@ export class JsonReader {
   start = 0;
   readonly #origin: number;
   #depth = 0;
+  #tokens = 0;
 
   constructor(text: string, position: number) {
     this.text = text;
@@ -95,6 +97,7 @@ export class JsonReader {
   /** Enters an array or object. */
   open(char: '{' | '['): void {
     this.expect(char);
+    this.#count();
     if (++this.#depth > jsonDepthMax) throw grammar();
   }
 
@@ -127,6 +130,7 @@ export class JsonReader {
     NUMBER.lastIndex = this.position;
     const match = NUMBER.exec(this.text);
     if (match === null) throw grammar();
+    this.#count();
     this.start = this.position;
     this.position += match[0].length;
     return match[0];
@@ -134,6 +138,7 @@ export class JsonReader {
 
   string(): string {
     this.expect('"');
+    this.#count();
     const start = this.start;
     // The bytes of the string's UTF-8, one in a character.
     let encoded = '';
@@ -145,6 +150,7 @@ export class JsonReader {
       this.position = found.index;
       if (found[0] === '"') break;
       if (found[0] !== '\\') throw grammar();
+      this.#count();
       encoded += this.#escape(start);
     }
     this.position++;
@@ -183,15 +189,31 @@ export class JsonReader {
 
   /** A problem in Go's words, which name the place of the token read last. */
   problem(message: string, options: { syntax?: boolean; at?: number } = {}): JsonProblem {
-    const lines = this.text.slice(this.#origin, options.at ?? this.start).split('\n');
-    const column = Buffer.from(lines.at(-1) ?? '', 'latin1').toString('utf8');
-    const place = `line ${lines.length}:${[...column].length + 1}`;
+    const place = this.#place(options.at ?? this.start);
     return new JsonProblem(
       'invalid',
       options.syntax === true
         ? `proto: syntax error (${place}): ${message}`
         : `proto: (${place}): ${message}`,
     );
+  }
+
+  /** Line and column, both from 1, of a position; a column is a character of UTF-8. */
+  #place(position: number): string {
+    let line = 1;
+    let column = 1;
+    for (let at = this.#origin; at < position; at++) {
+      const code = this.text.charCodeAt(at);
+      if (code === 0x0a) {
+        line++;
+        column = 1;
+      } else if ((code & 0xc0) !== 0x80) column++;
+    }
+    return `line ${line}:${column}`;
+  }
+
+  #count(): void {
+    if (++this.#tokens > jsonTokensMax) throw tooManyTokens();
   }
 
   /** Skips a value, but of an array or object only the beginning. True when one began. */
@@ -222,6 +244,7 @@ export class JsonReader {
 
   #word(word: string): boolean {
     if (!this.hasMore() || !this.text.startsWith(word, this.position)) return false;
+    this.#count();
     this.start = this.position;
     this.position += word.length;
     return true;
@@ -260,6 +283,10 @@ export class JsonReader {
 
 function encodedText(...units: number[]): string {
   return Buffer.from(String.fromCharCode(...units), 'utf8').toString('latin1');
+}
+
+export function tooManyTokens(): JsonProblem {
+  return new JsonProblem('tooMany', `engram: request body has more than ${jsonTokensMax} values`);
 }
 
 function grammar(): JsonProblem {
