@@ -82,7 +82,7 @@ export class Http2Connection implements FrameSink {
     const { sender } = this.#session;
     this.#environment.add(this);
     this.socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    this.socket.on('end', () => this.#close());
+    this.socket.on('end', () => this.#close(false));
     // A close follows, which says all that matters.
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => this.#closed());
@@ -232,30 +232,30 @@ export class Http2Connection implements FrameSink {
     this.#draining = 'final';
     this.#session.servedIdMax = this.#session.lastId;
     this.#session.sender.goAway(this.#session.lastId, ErrorCode.noError, '');
-    if (this.#session.streams.size === 0) this.#close();
+    if (this.#session.streams.size === 0) this.#close(true);
   }
 
   #emptied(): void {
-    if (this.#draining === 'final') this.#close();
+    if (this.#draining === 'final') this.#close(true);
   }
 
   #sayGoodbye(code: number, message: string): void {
     this.#session.sender.goAway(this.#session.lastId, code, message);
-    this.#close();
+    this.#close(false);
   }
 
   /**
    * Sends what there is, and ends. What the client still sends is read and dropped for a while: if the connection were
    * closed with something unread, the client might never see the last of what it was sent.
    */
-  #close(): void {
+  #close(isGraceful: boolean): void {
     if (this.isOver) return;
     this.isOver = true;
     this.#session.cancelAll(ErrorCode.cancel);
     this.#session.sender.flush();
     this.socket.end();
     this.socket.resume();
-    this.#watchdog.closing();
+    this.#watchdog.closing(isGraceful);
   }
 
   #closed(): void {

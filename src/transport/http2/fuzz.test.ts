@@ -22,7 +22,15 @@ import {
   windowUpdate,
 } from '../../../test/support/http2/frames.ts';
 import { StrictClient, type ClientStream } from '../../../test/support/http2/strict-client.ts';
-import { echo, none, okHead, okTrailers, Wire, type Served } from '../../../test/support/http2/wire.ts';
+import {
+  echo,
+  encrypt,
+  none,
+  okHead,
+  okTrailers,
+  Wire,
+  type Served,
+} from '../../../test/support/http2/wire.ts';
 import { SeededRandom } from '../../base/index.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 
@@ -168,6 +176,7 @@ class Mix {
     this.random = new SeededRandom(seed);
     this.wire = new Wire({
       limits,
+      prepare: this.random.chance(0.5) ? encrypt : () => undefined,
       onRequest: (served) => {
         if (served.stream.head.path === '/early') this.answer(served);
       },

@@ -80,6 +80,20 @@ describe('draining', () => {
     await wire.connection.drain();
   });
 
+  test('a client that takes its time for the last answers gets it, one that takes nothing does not', () => {
+    const wire = new Wire({ limits: { stallMsMax: 10_000 } });
+    wire.send(request(1));
+    void wire.connection.drain();
+    wire.send(drainPing);
+    wire.socket.isStuck = true;
+    answerAll(wire);
+    expect(wire.socket.writableEnded).toBe(true);
+    wire.seconds(9);
+    expect(wire.socket.destroyed).toBe(false);
+    wire.seconds(3);
+    expect(wire.socket.destroyed).toBe(true);
+  });
+
   test('a client that does not close its side is closed', () => {
     const wire = new Wire();
     void wire.connection.drain();

@@ -13,6 +13,7 @@ import {
   type Frame,
 } from '../../../test/support/http2/frames.ts';
 import {
+  encrypt,
   none,
   okHead,
   okTrailers,
@@ -388,8 +389,12 @@ describe('what waits', () => {
     expect(wire.socket.isPaused).toBe(false);
   });
 
-  test('blocks that are under way are not written to', () => {
+  test.each<[string, NonNullable<WireOptions['prepare']>]>([
+    ['plain', () => undefined],
+    ['encrypted', encrypt],
+  ])('blocks that are under way are not written to: %s', (_name, prepare) => {
     const wire = open({
+      prepare,
       onComplete: ({ stream }) => stream.respond(okHead, none, Buffer.alloc(100, stream.id), okTrailers),
     });
     wire.socket.isStuck = true;

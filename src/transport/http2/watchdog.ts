@@ -34,6 +34,7 @@ export class Watchdog {
   #pingSecond: number | undefined;
   #drainSecond: number | undefined;
   #closingSecond: number | undefined;
+  #isGraceful = false;
   #begun = 0;
   #begunSecond: number;
 
@@ -60,19 +61,25 @@ export class Watchdog {
     this.#drainSecond = this.#environment.second;
   }
 
-  closing(): void {
+  /** The socket was ended. `isGraceful`: what is on its way may take as long as the client goes on taking it. */
+  closing(isGraceful: boolean): void {
     this.#closingSecond = this.#environment.second;
+    this.#isGraceful = isGraceful;
   }
 
   tick(seen: Watched): Verdict {
     const { limits } = this.#environment;
-    if (seen.isOver) return this.#isPast(this.#closingSecond, limits.closeMsMax) ? 'close' : 'fine';
+    const isWaiting = this.#session.sender.output.unsent > 0;
+    if (!isWaiting) this.sent();
+    const isStuck = this.#isPast(this.#sentSecond, limits.stallMsMax);
+    if (seen.isOver) {
+      if (this.#isGraceful && isWaiting && !isStuck) this.#closingSecond = this.#environment.second;
+      return this.#isPast(this.#closingSecond, limits.closeMsMax) ? 'close' : 'fine';
+    }
     if (!seen.hasSettings && this.#isPast(this.#startSecond, limits.handshakeMsMax))
       return 'no preface in time';
     if (this.#isStuckInside(seen)) return 'frame not completed';
-    const isWaiting = this.#session.sender.output.unsent > 0;
-    if (!isWaiting) this.sent();
-    else if (this.#isPast(this.#sentSecond, limits.stallMsMax)) return 'nothing taken';
+    if (isStuck) return 'nothing taken';
     this.#resetStalled();
     if (this.#isPast(this.#drainSecond, limits.closeMsMax)) {
       this.#drainSecond = undefined;

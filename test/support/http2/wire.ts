@@ -150,6 +150,11 @@ export class Served implements StreamReceiver {
   onComplete: ((served: Served) => void) | undefined;
 }
 
+/** For `prepare`: a socket as `node:tls` has them, which takes nothing before the next turn. */
+export function encrypt(socket: FakeSocket): void {
+  Object.assign(socket, { encrypted: true });
+}
+
 export interface WireOptions {
   limits?: Partial<Http2Limits>;
   /** Runs for each request when its headers are there. By default nothing happens until the test does something. */
@@ -161,7 +166,7 @@ export interface WireOptions {
   isFresh?: boolean;
   /** What was read from the socket before the connection got it. */
   first?: Buffer;
-  /** Happens to the socket before the connection starts. */
+  /** Happens to the socket before there is a connection. */
   prepare?: (socket: FakeSocket) => void;
 }
 
@@ -202,8 +207,8 @@ export class Wire {
       onFault: (error) => this.faults.push(error),
       onViolation: (_code, message) => this.violations.push(message),
     });
-    this.connection = new Http2Connection(this.socket as unknown as Socket, this.environment);
     options.prepare?.(this.socket);
+    this.connection = new Http2Connection(this.socket as unknown as Socket, this.environment);
     this.connection.start(options.first);
     if (options.isFresh) return;
     this.send(preface, settings());
