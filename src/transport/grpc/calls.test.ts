@@ -76,6 +76,18 @@ describe('unary calls', () => {
     expect(server.ask('Empty', framed('abc')).body).toEqual(framed(''));
   });
 
+  test('run their handler once, also while it works', () => {
+    let runs = 0;
+    const server = new CallsServer({ Wait: { kind: 'unary', handle: () => runs++ } });
+    for (const frameBytes of [Infinity, 4]) {
+      const stream = server.open('Wait');
+      stream.receive(Buffer.concat([framed('abc'), framed('def'), framed('x', 9)]), true, frameBytes);
+      expect(stream.sent).toEqual([]);
+      expect(stream.consumedBytes).toBe(22);
+    }
+    expect(runs).toBe(2);
+  });
+
   test('that fail carry any text, in one block with the headers', () => {
     const status = { code: 9, message: 'no: 100 % ä\n' };
     const server = new CallsServer({
@@ -178,6 +190,8 @@ describe('requests that are no calls', () => {
     const stream = new CallsServer().ask('Echo', framed('abc'), { 'content-type': contentType });
     expect(stream.sent[0]?.['content-type']).toBe(answered);
     expect(stream.body).toEqual(framed('abc'));
+    const refused = new CallsServer().ask('Other', framed('abc'), { 'content-type': contentType });
+    expect(refused.sent[0]?.['content-type']).toBe(answered);
   });
 
   test('are refused by their headers, every byte of which is seen', () => {
@@ -432,6 +446,29 @@ describe('bidirectional streams', () => {
     stream?.resume();
     expect(http2.status).toEqual(ok);
     expect(http2.consumedBytes).toBe(24);
+  });
+
+  test('promise 8: nothing is asked for from the start, when the handler says so', () => {
+    let stream: BidiStream | undefined;
+    const got: string[] = [];
+    const handle = (opened: BidiStream): void => {
+      stream = opened;
+      opened.onMessage((message) => got.push(String(message)));
+      opened.pause();
+    };
+    const http2 = new CallsServer({ Slow: { kind: 'bidi', handle } }).open('Slow');
+    http2.receive(framed('abc'), false, 1);
+    expect([got, http2.consumedBytes]).toEqual([[], 0]);
+    stream?.resume();
+    expect([got, http2.consumedBytes]).toEqual([['abc'], 8]);
+  });
+
+  test('promise 7: a megabyte in frames of one byte is read in no time', () => {
+    const message = Buffer.alloc(1_000_000, 'x');
+    const stream = new CallsServer({}, { receiveBytesMax: 1_000_000 }).open('Bidi');
+    stream.receive(framed(message), true, 1);
+    expect(stream.messages()[0]?.bytes).toHaveLength(message.length + 2);
+    expect(stream.consumedBytes).toBe(message.length + 5);
   });
 
   test('promise 8: send says false when the client is behind, and drain says when to go on', () => {
