@@ -23,7 +23,7 @@ export function* countSteps(
     return index.count(from, to, revision);
   }
   const walk = index.walk(from, to, revision);
-  const ids = new Uint32Array(512);
+  const ids = new Uint32Array(128);
   let count = 0;
   while (!walk.done) {
     const found = walk.next(ids);

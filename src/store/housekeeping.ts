@@ -4,8 +4,8 @@ import type { Pins } from './pins.ts';
 import type { Slices } from './slices.ts';
 import type { State } from './state.ts';
 
-/** Keys or versions looked at in one step of trimming or moving: well below 0.2 ms. */
-const UNITS_PER_STEP = 512;
+/** Units of the index between two looks at the clock. */
+const UNITS_PER_STEP = 64;
 const TICK_MS = 1000;
 
 /**
@@ -89,7 +89,7 @@ export class Housekeeping {
     this.#trimming = true;
     this.#slices.add({
       slice: () => {
-        if (this.#running && this.#state.index.trimStep(UNITS_PER_STEP)) return true;
+        if (this.#hasMore((units) => this.#state.index.trimStep(units))) return true;
         this.#trimming = false;
         // Only what has been trimmed is known to be dead.
         this.#clean();
@@ -103,12 +103,19 @@ export class Housekeeping {
     this.#moving = true;
     this.#slices.add({
       slice: () => {
-        if (this.#running && this.#state.index.evacuateStep(UNITS_PER_STEP, this.#state.revision))
-          return true;
+        const { index, revision } = this.#state;
+        if (this.#hasMore((units) => index.evacuateStep(units, revision))) return true;
         this.#moving = false;
         return false;
       },
     });
+  }
+
+  /** Takes small steps until the slice is over, or there is nothing more to do. */
+  #hasMore(step: (unitsMax: number) => boolean): boolean {
+    const { budget } = this.#slices;
+    while (this.#running && step(UNITS_PER_STEP)) if (budget.spend(UNITS_PER_STEP)) return true;
+    return false;
   }
 
   #clean(): void {

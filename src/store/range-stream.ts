@@ -19,6 +19,8 @@ import type { ReadParts } from './view.ts';
 /** A batch is sent when it has so many keys or bytes. */
 const BATCH_KEYS_MAX = 2048;
 const BATCH_BYTES_MAX = 256 * 1024;
+/** How many versions a walk gives at once: between two looks at the clock. */
+const WALK_BATCH = 128;
 
 interface StreamParts {
   readonly parts: ReadParts;
@@ -101,7 +103,7 @@ export class StreamedRange implements RangeStream {
       return this.#end(undefined, header, result.count, result.more);
     }
     const walk = parts.index.walk(range.from, range.to, revision);
-    const ids = new Uint32Array(256);
+    const ids = new Uint32Array(WALK_BATCH);
     const limit = request.limit > 0 ? request.limit : Infinity;
     let batch = new Collector(parts.index, parts.segments, { ...request, limit: 0 });
     let found = 0;

@@ -15,8 +15,8 @@ import type { Steps } from './slices.ts';
 import { liveAt } from './view.ts';
 import type { ReadParts } from './view.ts';
 
-/** How many versions a walk gives at once. */
-const BATCH = 256;
+/** How many versions a walk gives at once: between two looks at the clock. */
+const BATCH = 128;
 
 /**
  * Which revision a request means at the current one: etcd's rule 3 of B.2. The same for a read in a transaction that
