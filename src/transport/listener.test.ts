@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { silentLogger, type Logger } from '../base/index.ts';
 import { TransportError } from './errors.ts';
 import { Listener } from './listener.ts';
 
@@ -31,4 +33,38 @@ test('connections that come early wait until they are served', async () => {
 
 test.each(['ftp://a:1', 'https://a:1', 'nonsense'])('%s is not a place to listen', async (url) => {
   await expect(Listener.open(url)).rejects.toMatchObject({ code: 'invalidUrl' });
+});
+
+test('promise 7: connections above the limit are closed, and told of once', async () => {
+  const warnings: unknown[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (message, fields) => void warnings.push([message, fields]),
+  };
+  const listener = await Listener.open('http://127.0.0.1:0', { connectionsMax: 2, logger });
+  listener.serve((socket) => socket.resume());
+  const dial = (): Socket =>
+    connect(Number(new URL(listener.url).port), '127.0.0.1').on('error', () => undefined);
+  const first = [dial(), dial()];
+  await expect.poll(() => listener.connections).toBe(2);
+  for (const more of [dial(), dial()]) await once(more.resume(), 'close');
+  expect(warnings).toEqual([
+    ['closed a connection: too many are open', { peer: '127.0.0.1', connectionsMax: 2 }],
+  ]);
+  first[0]!.destroy();
+  await expect.poll(() => listener.connections).toBe(1);
+  dial();
+  await expect.poll(() => listener.connections).toBe(2);
+  listener.destroy();
+});
+
+test('a connection that breaks ends nothing but itself', async () => {
+  const listener = await Listener.open('http://127.0.0.1:0');
+  const accepted: Socket[] = [];
+  listener.serve((socket) => accepted.push(socket));
+  connect(Number(new URL(listener.url).port), '127.0.0.1').on('error', () => undefined);
+  await expect.poll(() => accepted.length).toBe(1);
+  accepted[0]!.destroy(new Error('broken'));
+  await expect.poll(() => listener.connections).toBe(0);
+  listener.destroy();
 });

@@ -89,6 +89,19 @@ describe('over TLS', () => {
     expect(JSON.parse(body)).toMatchObject({ etcdserver: '3.7.3' });
   });
 
+  test('a client that does not say what it speaks is told by its first bytes', async () => {
+    const it = await start();
+    const socket = connectTls({ host: '127.0.0.1', port: portOf(it.clientUrl), ca: authority.ca });
+    socket.write('GET /health HTTP/1.1\r\nHost: a\r\n');
+    let answer = '';
+    socket.on('data', (part: Buffer) => (answer += part.toString()));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    socket.write('Connection: close\r\n\r\n');
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(socket.alpnProtocol).toBe(false);
+    expect(answer).toContain('"health":"true"');
+  });
+
   test('metrics may be served the same way', async () => {
     const { metricsUrl } = await start({ listenMetricsUrls: one });
     expect(metricsUrl).toMatch(/^https:/);
