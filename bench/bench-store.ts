@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Scheduler } from '../src/base/index.ts';
 import type { Engine } from '../src/engine/index.ts';
 import type { Store } from '../src/store/index.ts';
 import type { PutRequest, RangeRequest } from '../src/wire/index.ts';
@@ -16,12 +17,14 @@ export interface BenchStore extends AsyncDisposable {
   reopen(): Promise<{ store: Store; elapsedMs: number }>;
 }
 
-export async function openBenchStore(kind: EngineKind): Promise<BenchStore> {
+export async function openBenchStore(
+  kind: EngineKind,
+  scheduler: Scheduler = new runtime.NodeScheduler(),
+): Promise<BenchStore> {
   const directory = mkdtempSync(join(tmpdir(), 'engram-bench-'));
   const engine: Engine =
     kind === 'memory' ? new memory.MemoryEngine() : await level.LevelEngine.open({ directory });
   const clock = new runtime.NodeClock();
-  const scheduler = new runtime.NodeScheduler();
   const open = (): Promise<Store> =>
     rooms.Store.open({
       ...{ engine, clock, scheduler, logger: base.silentLogger, lease: { holds: () => true } },
