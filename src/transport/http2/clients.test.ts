@@ -1,8 +1,10 @@
 /** Goal: clients that others have written understand the server. Method: real sockets on a free port. */
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { TestAuthority } from '../../../test/support/certificates.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 import {
   defaultHttp2Limits,
@@ -74,14 +76,16 @@ const environment = new Http2Environment({
   onViolation: (code, message) => faults.push(`${code} ${message}`),
 });
 
+function accept(socket: Socket): void {
+  const connection = new Http2Connection(socket, environment);
+  connections.push(connection);
+  connection.start();
+}
+
 let server: Server;
 let address: string;
 beforeEach(async () => {
-  server = createServer({ noDelay: true }, (socket: Socket) => {
-    const connection = new Http2Connection(socket, environment);
-    connections.push(connection);
-    connection.start();
-  });
+  server = createServer({ noDelay: true }, accept);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
@@ -101,6 +105,11 @@ async function post(session: ClientHttp2Session, path: string, body: Buffer): Pr
   return Buffer.concat(parts);
 }
 
+/** Resolves when the connection is gone, so that nothing is cut off while it still sends. */
+function close(session: ClientHttp2Session): Promise<void> {
+  return new Promise((resolve) => session.close(resolve));
+}
+
 function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let at = 0; at < length; at++) bytes[at] = at % 251;
@@ -116,7 +125,7 @@ test('node:http2: requests of all sizes at once, more than a window in both dire
   answers.forEach((answer, at) => expect(answer.equals(pattern(sizes[at >> 1] ?? -1))).toBe(true));
   const many = await post(session, '/many', pattern(500_000));
   expect(many.equals(Buffer.concat(Array<Buffer>(100).fill(pattern(500_000))))).toBe(true);
-  session.close();
+  await close(session);
 });
 
 test('node:http2: a thousand requests one after another and at once, with headers that change the table', async () => {
@@ -126,7 +135,7 @@ test('node:http2: a thousand requests one after another and at once, with header
     const answers = await Promise.all(bodies.map((body, at) => post(session, `/${at % 37}`, body)));
     expect(answers.map(String)).toEqual(bodies.map(String));
   }
-  session.close();
+  await close(session);
 });
 
 test('node:http2: requests that are given up are told, and harm no others', async () => {
@@ -140,7 +149,7 @@ test('node:http2: requests that are given up are told, and harm no others', asyn
   }
   await expect.poll(() => cancels).toBe(20);
   expect(String(await post(session, '/a', Buffer.from('still here')))).toBe('still here');
-  session.close();
+  await close(session);
 });
 
 test('node:http2: pings, settings that change meanwhile, and a drain', async () => {
@@ -155,6 +164,26 @@ test('node:http2: pings, settings that change meanwhile, and a drain', async () 
   await connections[0]?.drain();
   expect((await last).equals(pattern(1000))).toBe(true);
   await closed;
+});
+
+test('node:http2 over TLS: many sizes, many at once', async () => {
+  const authority = await TestAuthority.create();
+  const { certificate, key } = await authority.server();
+  const secure = createTlsServer({ cert: certificate, key, ALPNProtocols: ['h2'] }, accept);
+  await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
+  const session = connectHttp2(`https://127.0.0.1:${(secure.address() as AddressInfo).port}`, {
+    ca: authority.ca,
+    // Megabytes: the client gives up streams above ten.
+    maxSessionMemory: 100,
+  });
+  const sizes = [0, 1, 1000, 8191, 8192, 20_000, 70_000, 300_000];
+  for (let round = 0; round < 3; round++) {
+    const bodies = Array.from({ length: 100 }, (_, at) => pattern(sizes[at % sizes.length] ?? 0));
+    const answers = await Promise.all(bodies.map((body) => post(session, '/a', body)));
+    answers.forEach((answer, at) => expect(answer.equals(bodies[at] ?? none)).toBe(true));
+  }
+  await close(session);
+  secure.close();
 });
 
 test('grpc-js: unary calls and streams', async () => {

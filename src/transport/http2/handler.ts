@@ -43,6 +43,8 @@ export interface Http2Stream {
   readonly endedByPeer: boolean;
   /** True once the answer is complete or the stream was reset. */
   readonly closed: boolean;
+  /** So much waits on the connection that nothing should be copied for it. */
+  readonly isCrowded: boolean;
   receiver: StreamReceiver;
   /** Address and port of the client. */
   readonly peer: string;

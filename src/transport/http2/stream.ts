@@ -16,6 +16,11 @@ export class ServedStream extends StreamState implements Http2Stream {
     return this.#session.peer;
   }
 
+  get isCrowded(): boolean {
+    const { sender, environment } = this.#session;
+    return sender.queuedBytes >= environment.limits.connectionQueueBytesMax;
+  }
+
   consumed(bytes: number): void {
     this.#session.consumed(this, bytes);
   }
