@@ -40,6 +40,7 @@ export class FakeStream implements Http2Stream {
   readonly head: RequestHead;
   endedByPeer: boolean;
   closed = false;
+  isCrowded = false;
   receiver!: StreamReceiver;
   readonly peer = '127.0.0.1:1';
   /** Header fields and trailers, decoded, in the order in which they were sent. */

@@ -35,7 +35,7 @@ export class Siege {
   static async start(): Promise<Siege> {
     // Small generations, so that what is resident is what is used.
     const node = ['--max-semi-space-size=4'];
-    const server = await MeasuredServer.engram({ node, extra: ['--engine=memory'] });
+    const server = await MeasuredServer.engram({ node });
     await server.start();
     const siege = new Siege(server, await RawClient.to({ target: server.target }));
     await siege.endure(() => new Promise((resolve) => setTimeout(resolve, 1000)));
@@ -184,8 +184,8 @@ export function callHeaders(method: string, more: Fields = []): Fields {
 }
 
 /** A message with gRPC's prefix. */
-export function message(bytes: Uint8Array): Buffer {
-  const prefix = Buffer.alloc(5);
+export function message(bytes: Uint8Array, isCompressed = false): Buffer {
+  const prefix = Buffer.of(isCompressed ? 1 : 0, 0, 0, 0, 0);
   prefix.writeUInt32BE(bytes.length, 1);
   return Buffer.concat([prefix, bytes]);
 }

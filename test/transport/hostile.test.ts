@@ -3,6 +3,8 @@
  * other clients are served. Method: the built server in a process of its own, attackers on bare sockets, and a bystander
  * that puts and reads all the while. What exactly each limit answers is tested beside the transport.
  */
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { encodeRequest } from '../etcd/protocol.ts';
 import {
@@ -15,6 +17,7 @@ import {
   settings,
   Type,
   windowUpdate,
+  type Fields,
 } from '../support/http2/frames.ts';
 import { callHeaders, message, Siege, type Endured } from '../support/siege.ts';
 
@@ -53,6 +56,11 @@ function calls(turn: number, count: number, after: (id: number) => Buffer): Buff
   return Buffer.concat(ids.flatMap((id) => [request(id, callHeaders('KV/Range'), false), after(id)]));
 }
 
+/** Of a client that compresses, and wants it. */
+const zipped: Fields = [
+  ['grpc-encoding', 'gzip'],
+  ['grpc-accept-encoding', 'gzip'],
+];
 const open = request(1, callHeaders('Watch/Watch'), false);
 const endless = frame(Type.headers, 0, 3, Buffer.alloc(16_000, 0x82));
 /** A literal of 4,000 bytes for the table, then blocks of nothing but its number. */
@@ -152,13 +160,13 @@ describe('promise 7: what is held', () => {
   const bigValues = 100;
   const answers = 500;
 
-  async function askForMuch(window: number, isReading: boolean): Promise<void> {
+  async function askForMuch(window: number, isReading: boolean, more: Fields = []): Promise<void> {
     const attacker = await siege.dial(window);
     if (!isReading) attacker.socket.pause();
     for (let at = 0; at < answers; at++) {
       const id = at * 2 + 1;
       await attacker.send(
-        Buffer.concat([request(id, callHeaders('KV/Range'), false), data(id, range, true)]),
+        Buffer.concat([request(id, callHeaders('KV/Range', more), false), data(id, range, true)]),
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -167,16 +175,17 @@ describe('promise 7: what is held', () => {
     expect(attacker.isClosed).toBe(false);
   }
 
-  test.each([
-    ['a window of zero', 0, true],
-    ['a window of a byte', 1, true],
-    ['a reader that does not read', 2 ** 31 - 1, false],
-  ])('answers of 500 MB for %s', async (_name, window, isReading) => {
+  test.each<[string, number, boolean, Fields]>([
+    ['a window of zero', 0, true, []],
+    ['a window of a byte', 1, true, []],
+    ['a reader that does not read', 2 ** 31 - 1, false, []],
+    ['a window of zero, compressed', 0, true, zipped],
+  ])('answers of 500 MB for %s', async (_name, window, isReading, more) => {
     for (let at = 0; at < bigValues; at++) {
-      const value = Buffer.alloc(bigBytes / bigValues, at);
+      const value = randomBytes(bigBytes / bigValues);
       expect(await siege.ask('KV/Put', { key: Buffer.from(`big/${at}`), value })).toBe(0);
     }
-    expectEndured(await siege.endure(() => askForMuch(window, isReading)));
+    expectEndured(await siege.endure(() => askForMuch(window, isReading, more)));
   });
 
   test.each([
@@ -191,7 +200,7 @@ describe('promise 7: what is held', () => {
     expectEndured(endured);
   });
 
-  // The last one, because what it takes is not given back to the system at once.
+  // The last ones, because what they take is not given back to the system at once.
   test('the beginnings of long messages', async () => {
     const beginning = message(Buffer.alloc(1_500_000)).subarray(0, 1_400_000);
     const endured = await siege.endure(async () => {
@@ -205,6 +214,25 @@ describe('promise 7: what is held', () => {
       }
     });
     // 350 MB were sent. What the server keeps of it is at most 128 MiB.
+    expectEndured(endured, 2 * 128);
+  });
+
+  test('10,000 messages that unpack to 1 MB each', async () => {
+    const deflated = gzipSync(Buffer.alloc(1_200_000));
+    // A message of at most 1 KiB would be unpacked at once.
+    expect(deflated.length).toBeGreaterThan(1_024);
+    const body = message(deflated, true);
+    const endured = await siege.endure(async () => {
+      const attacker = await siege.dial();
+      for (let at = 0; at < 10_000; at++) {
+        const id = at * 2 + 1;
+        await attacker.send(
+          Buffer.concat([request(id, callHeaders('KV/Put', zipped), false), data(id, body, true)]),
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    });
+    // The limit is for messages that wait; those that are unpacked are garbage soon.
     expectEndured(endured, 2 * 128);
   });
 });

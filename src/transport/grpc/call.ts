@@ -3,6 +3,7 @@ import type { Call } from '../service.ts';
 import { GrpcCode, type GrpcStatus } from '../status.ts';
 import type { Deadline, Deadlines, Timed } from './deadlines.ts';
 import { onlyTrailers, trailersOf } from './header-blocks.ts';
+import type { GzipQueue } from './gzip-queue.ts';
 import type { MessageBudget } from './message-budget.ts';
 import { MessageReader, type MessageSink } from './message-reader.ts';
 import type { GrpcRequest } from './request.ts';
@@ -14,6 +15,7 @@ export interface CallContext {
   readonly deadlines: Deadlines;
   /** For the beginnings of request messages. */
   readonly budget: MessageBudget;
+  readonly gzipQueue: GzipQueue;
   /** A handler threw, which is a bug. Its call has been answered with Internal. */
   readonly onFault: (error: unknown, path: string) => void;
 }
@@ -125,6 +127,10 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
 
   consumed(bytes: number): void {
     this.stream.consumed(bytes);
+  }
+
+  get gzipQueue(): GzipQueue {
+    return this.context.gzipQueue;
   }
 
   take(bytes: number): boolean {

@@ -3,6 +3,7 @@ import type { Http2Stream, StreamReceiver } from '../http2/index.ts';
 import type { Service } from '../service.ts';
 import type { GrpcStatus } from '../status.ts';
 import { deadlineExceeded, type CallContext } from './call.ts';
+import { GzipQueue } from './gzip-queue.ts';
 import { onlyTrailers } from './header-blocks.ts';
 import { MessageBudget } from './message-budget.ts';
 import { GrpcRequest } from './request.ts';
@@ -10,7 +11,7 @@ import { Router, type Route } from './router.ts';
 import { BidiCall, ServerStreamCall } from './stream-call.ts';
 import { UnaryCall } from './unary-call.ts';
 
-export interface GrpcCallsOptions extends Omit<CallContext, 'budget'> {
+export interface GrpcCallsOptions extends Omit<CallContext, 'budget' | 'gzipQueue'> {
   readonly services: readonly Service[];
   /** Looks at the headers of every call of a known method first; a status refuses it. A character is one byte. */
   readonly refuse: ((header: (name: string) => string | undefined) => GrpcStatus | undefined) | undefined;
@@ -33,7 +34,7 @@ export class GrpcCalls {
     this.#router = new Router(services);
     this.#refuse = refuse;
     const budget = new MessageBudget(beginningBytesMax ?? defaultBeginningBytesMax);
-    this.#context = { ...context, budget };
+    this.#context = { ...context, budget, gzipQueue: new GzipQueue() };
   }
 
   /** Serves a stream whose content type is gRPC's, or begins with it. */

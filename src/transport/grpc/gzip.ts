@@ -1,8 +1,9 @@
 import { gunzip as zlibGunzip, gunzipSync, gzip as zlibGzip, gzipSync, type ZlibOptions } from 'node:zlib';
 import { GrpcCode, type GrpcStatus } from '../status.ts';
 
-/** Compressed messages up to this length are inflated at once, which takes at most a millisecond. */
+/** Compressed messages up to this length are inflated at once, if what they hold is not longer than the other. */
 export const inflatedNowBytesMax = 1024;
+const inflatedNowContentMax = 16 * 1024;
 /** Messages up to this length are deflated at once. */
 export const deflatedNowBytesMax = 16 * 1024;
 /** Longer messages are sent as they are, as every message may be. */
@@ -18,12 +19,17 @@ function options(bytesMax: number): ZlibOptions {
   return { maxOutputLength: Math.max(bytesMax, 1), info: true };
 }
 
-/** The message, of at most `bytesMax`, or the status that the call ends with. */
-export function gunzipNow(bytes: Buffer, bytesMax: number): Buffer | GrpcStatus {
+/**
+ * The message, of at most `bytesMax`, or the status that the call ends with; or undefined for one that is too long to be
+ * inflated at once: a thousand bytes can stand for a million.
+ */
+export function gunzipNow(bytes: Buffer, bytesMax: number): Buffer | GrpcStatus | undefined {
+  const contentMax = Math.min(bytesMax, inflatedNowContentMax);
   try {
-    return checked(gunzipSync(bytes, options(bytesMax)) as unknown as Inflated, bytes, bytesMax);
+    return checked(gunzipSync(bytes, options(contentMax)) as unknown as Inflated, bytes, bytesMax);
   } catch (error) {
-    return statusOf(error, bytes, bytesMax);
+    const isLong = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' && contentMax < bytesMax;
+    return isLong ? undefined : statusOf(error, bytes, bytesMax);
   }
 }
 

@@ -1,4 +1,5 @@
 import { GrpcCode, type GrpcStatus } from '../status.ts';
+import type { GzipQueue } from './gzip-queue.ts';
 import { gunzip, gunzipNow, inflatedNowBytesMax } from './gzip.ts';
 import { prefixBytes } from './prefix.ts';
 
@@ -19,6 +20,8 @@ export interface MessageSink {
   take(bytes: number): boolean;
   /** Gives it back. */
   give(bytes: number): void;
+  /** Where long messages wait to be inflated. */
+  readonly gzipQueue: GzipQueue;
 }
 
 /** What the beginning of a message gets at first. More only when more has come: to announce much costs nothing. */
@@ -166,16 +169,33 @@ export class MessageReader {
       this.#sink.message(bytes);
       return;
     }
-    if (bytes.length <= inflatedNowBytesMax) {
-      this.#inflated(gunzipNow(bytes, this.#sink.receiveBytesMax));
+    const now =
+      bytes.length <= inflatedNowBytesMax ? gunzipNow(bytes, this.#sink.receiveBytesMax) : undefined;
+    if (now === undefined) this.#inflateLater(bytes);
+    else this.#inflated(now);
+  }
+
+  #inflateLater(bytes: Buffer): void {
+    const sink = this.#sink;
+    if (!sink.take(bytes.length)) {
+      this.#break(noRoom);
       return;
     }
     this.#isInflating = true;
-    gunzip(bytes, this.#sink.receiveBytesMax, (result) => {
-      this.#isInflating = false;
-      if (this.#isClosed) return;
-      this.#inflated(result);
-      this.#goOn();
+    sink.gzipQueue.run((done) => {
+      if (this.#isClosed) {
+        sink.give(bytes.length);
+        done();
+        return;
+      }
+      gunzip(bytes, sink.receiveBytesMax, (result) => {
+        sink.give(bytes.length);
+        done();
+        this.#isInflating = false;
+        if (this.#isClosed) return;
+        this.#inflated(result);
+        this.#goOn();
+      });
     });
   }
 

@@ -77,14 +77,26 @@ export class UnaryCall extends GrpcCall {
 
   #respondDeflated(response: Uint8Array | Slices, length: number): void {
     const parts = response instanceof Uint8Array ? [response] : response;
-    if (length <= deflatedNowBytesMax) {
+    if (this.stream.isCrowded) this.#respond(0, length, response);
+    else if (length <= deflatedNowBytesMax) {
       const deflated = gzipNow(parts);
       this.#respond(1, deflated.length, deflated);
-      return;
-    }
-    gzip(parts, (deflated) => {
-      if (deflated === undefined) this.#respond(0, length, response);
-      else this.#respond(1, deflated.length, deflated);
+    } else this.#respondLater(parts, length);
+  }
+
+  #respondLater(parts: Slices, length: number): void {
+    this.gzipQueue.run((done) => {
+      // What is deflated is a copy, which takes memory until the client has taken it.
+      if (this.stream.closed || this.stream.isCrowded) {
+        done();
+        this.#respond(0, length, parts);
+        return;
+      }
+      gzip(parts, (deflated) => {
+        done();
+        if (deflated === undefined) this.#respond(0, length, parts);
+        else this.#respond(1, deflated.length, deflated);
+      });
     });
   }
 }
