@@ -66,6 +66,7 @@ export const aims: readonly Aim[] = [
     share(row, { text: 'p99 <= half', atMost: 0.5 }, p99),
   ]),
   cheaper('lease-keep-alive', 4),
+  cheaper('lease-keep-alive-once', 4),
   below('memory', 'resident', extra('residentMiB')),
   below('memory', 'resident after a restart', extra('restartedMiB')),
   below('start', 'time', p50),

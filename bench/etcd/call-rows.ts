@@ -16,7 +16,7 @@ interface Loop {
   readonly clients: number;
 }
 
-type Kind = Exclude<ShapeName, 'load'>;
+type Kind = Exclude<ShapeName, 'load' | 'keepAlive'>;
 
 const titles: Readonly<Record<Kind, string>> = {
   range: 'Range of a key, linearizable',

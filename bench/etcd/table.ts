@@ -39,6 +39,11 @@ function head({ machine, startedAt, form, rounds, ceiling, servers }: Report): s
     'is read, revisions are counted, and one wrong answer fails its row. Ratios are of medians, against the better of the',
     'two etcds in each figure: above 1 Engram is the better.',
   ];
+  if (form === 'short')
+    lines.push(
+      '',
+      'The short form shows that every row works: its servers are hardly warm, and its sizes are smaller.',
+    );
   if (ceiling === undefined) return lines;
   const rate = number(ceiling.perSecond);
   const cost = number(ceiling.generatorCpuMicros);
@@ -60,7 +65,7 @@ function linesOf(row: Row, report: Report, figures: Lookup): string[] {
       at === 0 ? row.title : '',
       serverTitle(server),
       number(one.perSecond),
-      `${Math.round(spread(rates) * 100)} %`,
+      rates.length > 1 ? `${Math.round(spread(rates) * 100)} %` : '',
       number(one.cpuMicros),
       ...[one.p50Ms, one.p99Ms, one.p999Ms].map((ms) => (ms === 0 ? '' : number(ms))),
       extras(one),

@@ -6,18 +6,18 @@ import { RawStream } from '../../../test/support/raw/raw-stream.ts';
 import { processCpuMicros } from '../../../test/support/process-figures.ts';
 import { Latencies } from './latencies.ts';
 import type { GrantTask, KeepAliveTask, LoopResult } from './tasks.ts';
+import {
+  FIRST_LEASE,
+  isKeptAlive,
+  KEEP_ALIVE,
+  KEEP_ALIVE_BYTES,
+  LEASE_SECONDS,
+  writeKeepAlive,
+} from './keep-alive-request.ts';
 import { MessageParser } from './message-parser.ts';
 
 const GRANT = '/etcdserverpb.Lease/LeaseGrant';
-const KEEP_ALIVE = '/etcdserverpb.Lease/LeaseKeepAlive';
-/** Ids that take four bytes each, whatever the lease. */
-const FIRST_ID = 2 ** 22;
-const ID_BYTES = 4;
-/** Longer than any benchmark. */
-const TTL_SECONDS = 36_000;
 const CALLS_PER_CONNECTION = 16;
-/** TTL of a LeaseKeepAliveResponse, whose last field it is: absent when the lease has ended. */
-const TTL_TAG = 0x18;
 
 export async function grantLeases(
   connections: readonly RawConnection[],
@@ -26,7 +26,7 @@ export async function grantLeases(
   let next = 0;
   const lane = async (client: RawClient): Promise<void> => {
     while (next < leases) {
-      const request = encodeRequest(GRANT, { TTL: TTL_SECONDS, ID: FIRST_ID + next++ });
+      const request = encodeRequest(GRANT, { TTL: LEASE_SECONDS, ID: FIRST_LEASE + next++ });
       const { status, text } = await client.ask(GRANT, request);
       if (status !== 0) throw new Error(`Cannot grant a lease: status ${status} ${text}`);
     }
@@ -77,9 +77,9 @@ class Run {
     this.perStream = perStream;
   }
 
-  nextId(): number {
+  nextLease(): number {
     this.#next = (this.#next + 7919) % this.leases;
-    return FIRST_ID + this.#next;
+    return this.#next;
   }
 
   fail(what: string): void {
@@ -90,7 +90,7 @@ class Run {
 class KeepAliveStream extends RawStream {
   readonly #run: Run;
   readonly #connection: RawConnection;
-  readonly #parser = new MessageParser((bytes, start, end) => this.#answered(bytes, start, end));
+  readonly #parser = new MessageParser((bytes, _start, end) => this.#answered(bytes, end));
   /** When each of those under way was sent: answers come in order. */
   readonly #sentMs: Float64Array;
   #sent = 0;
@@ -111,20 +111,13 @@ class KeepAliveStream extends RawStream {
 
   override ready(): void {
     const connection = this.#connection;
-    const length = 1 + ID_BYTES;
     const at = this.#isOpen
-      ? connection.append(length, this, false)
-      : connection.begin(KEEP_ALIVE, length, this, false);
+      ? connection.append(KEEP_ALIVE_BYTES, this, false)
+      : connection.begin(KEEP_ALIVE, KEEP_ALIVE_BYTES, this, false);
     if (at < 0) return;
     this.#isOpen = true;
     this.#sentMs[this.#sent++ % this.#run.perStream] = performance.now();
-    connection.out[at] = 0x08;
-    let rest = this.#run.nextId();
-    for (let position = 1; position < ID_BYTES; position++) {
-      connection.out[at + position] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    connection.out[at + ID_BYTES] = rest;
+    writeKeepAlive(connection.out, at, this.#run.nextLease());
   }
 
   data(bytes: Buffer, start: number, end: number): void {
@@ -135,10 +128,9 @@ class KeepAliveStream extends RawStream {
     if (!this.#run.isStopping) this.#run.fail(`a stream ended with status ${status} ${message ?? ''}`);
   }
 
-  #answered(bytes: Buffer, start: number, end: number): void {
+  #answered(bytes: Buffer, end: number): void {
     const run = this.#run;
-    // The time to live of the leases takes three bytes.
-    if (end - start > 4 && bytes[end - 4] === TTL_TAG) run.succeeded++;
+    if (isKeptAlive(bytes, end)) run.succeeded++;
     else run.fail('a lease was not kept alive');
     run.latencies.record(this.#connection.nowMs - this.#sentMs[this.#answeredCount++ % run.perStream]!);
     if (!run.isStopping) this.ready();

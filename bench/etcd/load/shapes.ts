@@ -1,5 +1,6 @@
 import { MESSAGE_HEAD_BYTES } from '../../../test/support/raw/frames.ts';
 import { headerRevision, txnSucceeded } from './answers.ts';
+import { isKeptAlive, KEEP_ALIVE, KEEP_ALIVE_BYTES, writeKeepAlive } from './keep-alive-request.ts';
 import { KEY_DIGITS, markedValue, Template } from './template.ts';
 
 const KV = '/etcdserverpb.KV';
@@ -18,7 +19,8 @@ export interface Shape {
   isRight(key: number, body: Buffer, bodyBytes: number): boolean;
 }
 
-export type ShapeName = 'range' | 'rangeSerializable' | 'put' | 'load' | 'create' | 'update' | 'delete';
+export type ShapeName =
+  'range' | 'rangeSerializable' | 'put' | 'load' | 'create' | 'update' | 'delete' | 'keepAlive';
 
 export interface ShapeOptions {
   /** Clients of the run. */
@@ -56,6 +58,8 @@ export function shapeOf(name: ShapeName, options: ShapeOptions, created: Created
       return new ReplaceShape(options, created, 'put');
     case 'delete':
       return new ReplaceShape(options, created, 'delete');
+    case 'keepAlive':
+      return new KeepAliveShape(options);
   }
 }
 
@@ -236,6 +240,33 @@ class ReplaceShape implements Shape {
     const revision = this.#created.revisions[key]!;
     const bytes = revision < 128 ? 1 : Math.floor(Math.log2(revision) / 7) + 1;
     return this.#templates[bytes - 1]!;
+  }
+}
+
+/** As a Go client's KeepAliveOnce: a stream for each. Keys are leases. */
+class KeepAliveShape implements Shape {
+  readonly path = KEEP_ALIVE;
+  readonly readsAnswer = true;
+  readonly #leases: number;
+
+  constructor({ keys }: ShapeOptions) {
+    this.#leases = keys;
+  }
+
+  keyOf(client: number, turn: number): number {
+    return scattered(client, turn, this.#leases);
+  }
+
+  bytes(): number {
+    return KEEP_ALIVE_BYTES;
+  }
+
+  write(target: Buffer, at: number, key: number): void {
+    writeKeepAlive(target, at, key);
+  }
+
+  isRight(_key: number, body: Buffer, bodyBytes: number): boolean {
+    return isKeptAlive(body, bodyBytes);
   }
 }
 
