@@ -22,7 +22,7 @@ import {
 import { callHeaders, message, Siege, type Endured } from '../support/siege.ts';
 
 /** What garbage and buffers may add, from the start to the end; each attack could take several times as much. */
-const GROWTH_MIB_MAX = 100;
+const GROWTH_MIB_MAX = 160;
 const SLOWEST_MS_MAX = 2_000;
 const FLOOD_MS = 1_000;
 const LANES = 4;
