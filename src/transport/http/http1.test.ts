@@ -111,7 +111,7 @@ describe('a request', () => {
 
   test('that is none is refused', async () => {
     const { dial } = await start(answer);
-    const client = dial().send('nonsense\r\n\r\n');
+    const client = dial().send('G@T / HTTP/1.1\r\n\r\n');
     await client.closed;
     expect(client.received).toMatch(/^HTTP\/1.1 400 /);
     const noHost = dial().send('GET / HTTP/1.1\r\n\r\n');

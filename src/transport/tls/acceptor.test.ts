@@ -205,6 +205,12 @@ describe('a server that verifies clients', () => {
     }
   });
 
+  test('takes a number on the list for that of a certificate below the root', async () => {
+    // A root that calls itself 1, and so its first client, must not lock all others out.
+    const clientCrlFile = await authority.revoke([authority.self], 'root.der');
+    expect(await dial((await start(mutual({ clientCrlFile }))).port, withCertificate(client))).toBe('hello');
+  });
+
   test('refuses a certificate whose issuer is revoked', async () => {
     const below = await authority.intermediate();
     const leaf = await below.client('carol');
