@@ -324,6 +324,8 @@ describe('what waits', () => {
     expect(wire.served[1]?.drains).toBe(1);
     wire.send(resetStream(1));
     expect(fill(second)).toBeGreaterThan(800 * kib);
+    wire.send(windowUpdate(0, 8 * mib), windowUpdate(3, 2 * mib), request(5));
+    expect(fill(wire.served[2]?.stream)).toBeGreaterThan(800 * kib);
   });
 
   test('promise 7: many tiny writes that wait are counted as more than their bytes', () => {
@@ -335,12 +337,26 @@ describe('what waits', () => {
     expect(written).toBeLessThan(10_000);
   });
 
+  test('what is written beyond the pace leaves before the end of the turn, but not without end', () => {
+    const wire = open();
+    wire.send(request(1));
+    const { stream } = only(wire);
+    const before = wire.socket.writes.length;
+    let written = 0;
+    while (stream.write(none, slice) && written < 10_000) written++;
+    expect(wire.socket.writes.length - before).toBe(8);
+    expect(written).toBeGreaterThan(8 * 256 + 800);
+    expect(written).toBeLessThan(10 * 256 + 1000);
+    wire.settle();
+    expect(bodyOf(wire.frames(), 1)).toHaveLength((written + 1) * kib);
+  });
+
   test('a receiver writes again while it is told that it may', () => {
     const wire = open();
     wire.send(request(1));
     const served = only(wire);
     served.stream.headers(okHead, false);
-    let left = 5000;
+    let left = 20_000;
     const more = (): void => {
       while (left > 0) {
         left--;
@@ -353,7 +369,7 @@ describe('what waits', () => {
     wire.settle();
     expect(left).toBe(0);
     const frames = wire.frames();
-    expect(bodyOf(frames, 1)).toHaveLength(5000 * kib);
+    expect(bodyOf(frames, 1)).toHaveLength(20_000 * kib);
     expect(served.drains).toBeGreaterThan(2);
   });
 

@@ -31,6 +31,10 @@ const REFERENCED_BYTES_MIN = 8 * 1024;
 const CUT_BYTES_MIN = 4 * 1024;
 /** Answers up to that size take the short way: one copy into the block, if windows allow. */
 const COPIED_BYTES_MAX = FRAME_BYTES_MAX;
+/** What waits is referenced, but small bodies are copied: one entry is less than several. */
+const JOINED_BYTES_MAX = 1024;
+/** Writes of a connection before the end of a turn; then what is written waits, so that a turn has an end. */
+const EARLY_FLUSHES_MAX = 8;
 /** When too much waits on a connection, each stream gets this fraction of what it may else hold. */
 const CROWDED_SHARE = 64;
 
@@ -66,6 +70,7 @@ export class Sender {
   readonly #allQueuesBytesMax: number;
   #isTableOffDue = false;
   #isFlushDue = false;
+  #earlyFlushes = 0;
   /** Streams that have something to send and a window for it, in the order in which they get their turn. */
   #firstReady: StreamState | undefined;
   #lastReady: StreamState | undefined;
@@ -217,8 +222,17 @@ export class Sender {
       bytes <= stream.sendWindow &&
       bytes <= this.window &&
       (stream.queue === undefined || stream.queue.bytes === 0) &&
-      this.output.waiting < this.#pacedBytesMax
+      (this.output.waiting < this.#pacedBytesMax || this.#flushEarly())
     );
+  }
+
+  /** When much has been written in one turn and the socket is idle, it leaves before the end of the turn. */
+  #flushEarly(): boolean {
+    if (this.output.unsent > 0 || this.#earlyFlushes >= EARLY_FLUSHES_MAX) return false;
+    this.#earlyFlushes++;
+    this.#openStream = undefined;
+    this.output.flush();
+    return this.output.waiting < this.#pacedBytesMax;
   }
 
   #areShort(head: Uint8Array, trailers: Uint8Array | undefined): boolean {
@@ -284,8 +298,14 @@ export class Sender {
   #enqueue(stream: StreamState, prefix: Uint8Array, body: Body, bytes: number): void {
     const queue = (stream.queue ??= new OutQueue());
     if (queue.bytes === 0) stream.progressSecond = this.#environment.second;
-    if (prefix.length > 0) queue.add(Buffer.from(prefix), prefix.length);
-    queue.add(body, bytes - prefix.length);
+    if (bytes <= JOINED_BYTES_MAX) {
+      const joined = Buffer.allocUnsafe(bytes);
+      writeBody(joined, 0, prefix, body);
+      queue.add(joined, bytes);
+    } else {
+      if (prefix.length > 0) queue.add(Buffer.from(prefix), prefix.length);
+      queue.add(body, bytes - prefix.length);
+    }
     this.queuedBytes += bytes;
     this.ready(stream);
   }
@@ -341,6 +361,7 @@ export class Sender {
   /** Sends what there is, and what waits as far as windows and the socket take it. */
   flush(): void {
     this.#isFlushDue = false;
+    this.#earlyFlushes = 0;
     if (this.#firstReady !== undefined) this.#pump();
     this.#openStream = undefined;
     this.output.flush();
