@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock, Logger, Scheduler } from '../base/index.ts';
-import { Deadlines, GrpcCalls } from './grpc/index.ts';
+import { Arrivals, Deadlines, GrpcCalls, MessageBudget } from './grpc/index.ts';
 import type { HttpHandler } from './http/exchange.ts';
 import { Http1Server } from './http/http1.ts';
 import { serveHttpStream } from './http/http2-exchange.ts';
@@ -37,6 +37,9 @@ export interface ServerOptions {
   readonly scheduler: Scheduler;
 }
 
+/** Memory for requests that have not come whole, on all connections together. */
+const beginningBytesMax = 128 * 1024 * 1024;
+
 /** gRPC over HTTP/2, and any other HTTP, on the same ports, with or without TLS: whatever a listener brings. */
 export function createServer(options: ServerOptions): GrpcServer {
   return new TransportServer(options);
@@ -48,7 +51,9 @@ class TransportServer implements GrpcServer {
   readonly #log: RareLog;
   readonly #sniffer: Sniffer;
   readonly #deadlines: Deadlines;
+  readonly #arrivals: Arrivals;
   readonly #calls: GrpcCalls;
+  readonly #budget = new MessageBudget(beginningBytesMax);
   readonly #http1: Http1Server | undefined;
   readonly #listeners: Listener[] = [];
   readonly #connections = new Set<Http2Connection>();
@@ -65,11 +70,14 @@ class TransportServer implements GrpcServer {
     this.#log = new RareLog(logger);
     this.#sniffer = new Sniffer({ logger });
     this.#deadlines = new Deadlines(clock, scheduler);
+    this.#arrivals = new Arrivals(scheduler);
     this.#calls = new GrpcCalls({
       services: options.services,
       refuse: options.refuse,
       receiveBytesMax: options.receiveBytesMax,
       deadlines: this.#deadlines,
+      budget: this.#budget,
+      arrivals: this.#arrivals,
       onFault,
     });
     this.#http1 = http === undefined ? undefined : new Http1Server({ handler: http, onFault });
@@ -110,6 +118,7 @@ class TransportServer implements GrpcServer {
     this.#http1?.close();
     for (const listener of this.#listeners) listener.destroy();
     this.#deadlines.close();
+    this.#arrivals.close();
     return Promise.resolve();
   }
 
@@ -136,11 +145,17 @@ class TransportServer implements GrpcServer {
     const { http, clock, scheduler, onFault } = this.#options;
     const isSecure = url.startsWith('https:');
     const calls = this.#calls;
+    const budget = this.#budget;
     const handler: Http2Handler = {
       request(stream) {
         if (http === undefined || traffic === 'grpc' || (traffic !== 'http' && isForGrpc(stream))) {
           calls.request(stream);
-        } else serveHttpStream(stream, isSecure, http, onFault);
+        } else {
+          serveHttpStream(stream, isSecure, http, onFault, {
+            take: (bytes) => budget.take(stream.peer, bytes),
+            give: (bytes) => budget.give(stream.peer, bytes),
+          });
+        }
       },
     };
     const http2 = new Http2Environment({

@@ -1,5 +1,11 @@
 import { TestTime } from '../property/store-world.ts';
-import { Deadlines, GrpcCalls, type GrpcCallsOptions } from '../../src/transport/grpc/index.ts';
+import {
+  Arrivals,
+  Deadlines,
+  GrpcCalls,
+  MessageBudget,
+  type GrpcCallsOptions,
+} from '../../src/transport/grpc/index.ts';
 import type { Method } from '../../src/transport/index.ts';
 import { FakeStream, grpcHead, type TestHeaders } from './fake-stream.ts';
 
@@ -36,6 +42,8 @@ export class CallsServer {
       services: [{ name: 'test.Echo', methods: { Echo: echo, Bidi: bidi, Twice: twice, ...methods } }],
       receiveBytesMax: 1000,
       deadlines: this.deadlines,
+      budget: new MessageBudget(100_000_000),
+      arrivals: new Arrivals(this.time),
       refuse: undefined,
       onFault: (error) => this.faults.push(error),
       ...options,

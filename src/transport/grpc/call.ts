@@ -1,6 +1,7 @@
 import { ErrorCode, type Http2Stream, type StreamReceiver } from '../http2/index.ts';
 import type { Call } from '../service.ts';
 import { GrpcCode, type GrpcStatus } from '../status.ts';
+import type { Arrivals, Arriving } from './arrivals.ts';
 import type { Deadline, Deadlines, Timed } from './deadlines.ts';
 import { onlyTrailers, trailersOf } from './header-blocks.ts';
 import type { GzipQueue } from './gzip-queue.ts';
@@ -13,7 +14,8 @@ import type { Route } from './router.ts';
 export interface CallContext {
   readonly receiveBytesMax: number;
   readonly deadlines: Deadlines;
-  /** For the beginnings of request messages. */
+  readonly arrivals: Arrivals;
+  /** For the beginnings of request messages. Above: ResourceExhausted, for those who hold most of it. */
   readonly budget: MessageBudget;
   readonly gzipQueue: GzipQueue;
   /** A handler threw, which is a bug. Its call has been answered with Internal. */
@@ -28,15 +30,21 @@ export const deadlineExceeded: GrpcStatus = {
   code: GrpcCode.deadlineExceeded,
   message: 'context deadline exceeded',
 };
+const requestTooLate: GrpcStatus = {
+  code: GrpcCode.deadlineExceeded,
+  message: 'the request did not arrive in time',
+};
 export const unexpectedEnd: GrpcStatus = { code: GrpcCode.internal, message: 'unexpected EOF' };
 
 /**
  * What is common to all kinds of calls: how they begin, how they end, and what a handler may ask. One object for a call;
  * what few calls need is made when they need it.
  */
-export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Timed {
+export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Timed, Arriving {
   readonly peer: string;
   ended = false;
+  next: Arriving | undefined = undefined;
+  previous: Arriving | undefined = undefined;
   protected readonly stream: Http2Stream;
   protected readonly request: GrpcRequest;
   protected readonly route: Route;
@@ -151,6 +159,10 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
     } else this.abort(deadlineExceeded);
   }
 
+  late(): void {
+    this.abort(requestTooLate);
+  }
+
   // What the kinds of calls share.
 
   /** Ends the call before its handler has ended it. */
@@ -165,6 +177,7 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
   protected finish(): void {
     this.ended = true;
     this.reader?.close();
+    this.context.arrivals.remove(this);
     if (this.#deadline !== undefined) {
       this.context.deadlines.remove(this.#deadline);
       this.#deadline = undefined;

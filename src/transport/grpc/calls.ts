@@ -5,21 +5,16 @@ import type { GrpcStatus } from '../status.ts';
 import { deadlineExceeded, type CallContext } from './call.ts';
 import { GzipQueue } from './gzip-queue.ts';
 import { onlyTrailers } from './header-blocks.ts';
-import { MessageBudget } from './message-budget.ts';
 import { GrpcRequest } from './request.ts';
 import { Router, type Route } from './router.ts';
 import { BidiCall, ServerStreamCall } from './stream-call.ts';
 import { UnaryCall } from './unary-call.ts';
 
-export interface GrpcCallsOptions extends Omit<CallContext, 'budget' | 'gzipQueue'> {
+export interface GrpcCallsOptions extends Omit<CallContext, 'gzipQueue'> {
   readonly services: readonly Service[];
   /** Looks at the headers of every call of a known method first; a status refuses it. A character is one byte. */
   readonly refuse: ((header: (name: string) => string | undefined) => GrpcStatus | undefined) | undefined;
-  /** Memory for the beginnings of request messages. Above: ResourceExhausted, for those who hold most of it. */
-  readonly beginningBytesMax?: number;
 }
-
-const defaultBeginningBytesMax = 128 * 1024 * 1024;
 
 /** A shorter time is over before a call could be made of it. */
 const timeoutMsMin = 0.01;
@@ -30,11 +25,10 @@ export class GrpcCalls {
   readonly #refuse: GrpcCallsOptions['refuse'];
   readonly #context: CallContext;
 
-  constructor({ services, refuse, beginningBytesMax, ...context }: GrpcCallsOptions) {
+  constructor({ services, refuse, ...context }: GrpcCallsOptions) {
     this.#router = new Router(services);
     this.#refuse = refuse;
-    const budget = new MessageBudget(beginningBytesMax ?? defaultBeginningBytesMax);
-    this.#context = { ...context, budget, gzipQueue: new GzipQueue() };
+    this.#context = { ...context, gzipQueue: new GzipQueue() };
   }
 
   /** Serves a stream whose content type is gRPC's, or begins with it. */
@@ -63,12 +57,14 @@ export class GrpcCalls {
         const call = new UnaryCall(stream, request, route, this.#context);
         stream.receiver = call;
         if (stream.endedByPeer) call.endOfRequest();
+        else this.#context.arrivals.add(call);
         return;
       }
       case 'serverStream': {
         const call = new ServerStreamCall(stream, request, route, this.#context);
         stream.receiver = call;
         if (stream.endedByPeer) call.endOfRequest();
+        else this.#context.arrivals.add(call);
         return;
       }
       case 'bidi': {

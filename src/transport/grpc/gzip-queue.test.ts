@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { CallsServer } from '../../../test/support/calls-server.ts';
 import { GzipQueue } from './gzip-queue.ts';
+import { MessageBudget } from './message-budget.ts';
 
 test('two run at a time, in their order', () => {
   const queue = new GzipQueue();
@@ -58,7 +59,7 @@ test('a short message with much in it is inflated elsewhere', async () => {
 
 test('promise 8: messages that wait to be inflated count', async () => {
   const body = compressed(randomBytes(20_000));
-  const server = new CallsServer({}, { receiveBytesMax: 60_000, beginningBytesMax: 3 * body.length });
+  const server = new CallsServer({}, { receiveBytesMax: 60_000, budget: new MessageBudget(3 * body.length) });
   const streams = Array.from({ length: 5 }, () => server.ask('Echo', body, zipped));
   await expect.poll(() => streams.every(({ closed }) => closed)).toBe(true);
   expect(streams.map(({ status }) => status?.code)).toEqual([0, 0, 0, 8, 8]);

@@ -43,7 +43,7 @@ describe('calls', () => {
     body.writeUInt32BE(50_000, 1);
     return body;
   };
-  const limits = { receiveBytesMax: 60_000, beginningBytesMax: 100_000 };
+  const limits = { receiveBytesMax: 60_000, budget: new MessageBudget(100_000) };
 
   test('above it are refused, and nothing of them is left', () => {
     const server = new CallsServer({}, limits);
@@ -76,7 +76,7 @@ describe('calls', () => {
   });
 
   test('small beginnings are not asked about', () => {
-    const server = new CallsServer({}, { ...limits, beginningBytesMax: 0 });
+    const server = new CallsServer({}, { ...limits, budget: new MessageBudget(0) });
     const small = server.open('Echo');
     small.receive(beginning(2_000), false, 100);
     expect(small.status).toBeUndefined();

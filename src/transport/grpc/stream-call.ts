@@ -62,6 +62,7 @@ export class ServerStreamCall extends StreamCall {
 
   override finished(isCut: boolean): void {
     const message = this.#message;
+    this.context.arrivals.remove(this);
     // A stream can last for hours, and the message is a view of all that came with it.
     this.#message = undefined;
     if (isCut) this.abort(unexpectedEnd);

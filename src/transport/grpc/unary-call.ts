@@ -41,6 +41,7 @@ export class UnaryCall extends GrpcCall {
   override message(request: Buffer): void {
     this.#hasMessage = true;
     this.reader?.close();
+    this.context.arrivals.remove(this);
     try {
       const handle = this.route.method.handle as UnaryHandler;
       handle(request, this, (status, response) => this.#reply(status, response));

@@ -6,6 +6,20 @@ import { serveHttpStream } from './http2-exchange.ts';
 
 const get = { ':method': 'GET', ':scheme': 'https', ':authority': 'host:1', ':path': '/' };
 
+/** What bodies take, of so much that there is. */
+const memory = {
+  taken: 0,
+  bytesMax: 1_000_000,
+  take(bytes: number): boolean {
+    if (this.taken + bytes > this.bytesMax) return false;
+    this.taken += bytes;
+    return true;
+  },
+  give(bytes: number): void {
+    this.taken -= bytes;
+  },
+};
+
 function serve(
   handler: HttpHandler,
   headers: TestHeaders = {},
@@ -13,7 +27,7 @@ function serve(
 ): { stream: FakeStream; faults: unknown[] } {
   const stream = new FakeStream(requestHead({ ...get, ...headers }), endedByPeer);
   const faults: unknown[] = [];
-  serveHttpStream(stream, true, handler, (error, path) => faults.push([error, path]));
+  serveHttpStream(stream, true, handler, (error, path) => faults.push([error, path]), memory);
   return { stream, faults };
 }
 
@@ -75,6 +89,33 @@ describe('a request', () => {
     expect(stream.consumedBytes).toBe(1007);
     exchange.respond(413, {}, 'too long');
     expect(stream.sent[0]?.[':status']).toBe('413');
+  });
+
+  test('promise 8: a body for which there is no memory is refused; nothing stays taken', async () => {
+    expect(memory.taken).toBe(0);
+    const held = [open({ ':method': 'POST' }), open({ ':method': 'POST' })];
+    for (const { stream, exchange } of held) {
+      void exchange.body(1_000_000).catch(() => undefined);
+      stream.receive(Buffer.alloc(400_000), false);
+    }
+    const { stream, exchange } = open({ ':method': 'POST' });
+    const body = exchange.body(1_000_000);
+    stream.receive(Buffer.alloc(400_000), false);
+    await expect(body).rejects.toMatchObject({ code: 'tooLarge' });
+    expect(stream.consumedBytes).toBe(400_000);
+    expect(memory.taken).toBe(800_000);
+    held[0]?.stream.receiver.cancelled(8);
+    held[1]?.exchange.respond(200, {}, '');
+    expect(memory.taken).toBe(0);
+    const read = open({ ':method': 'POST' });
+    read.stream.receive(Buffer.alloc(400_000), true);
+    expect(memory.taken).toBe(400_000);
+    expect(await read.exchange.body(1_000_000)).toHaveLength(400_000);
+    expect(memory.taken).toBe(0);
+    const unread = open({ ':method': 'POST' });
+    unread.stream.receive(Buffer.alloc(400_000), true);
+    unread.exchange.respond(404, {}, 'none');
+    expect(memory.taken).toBe(0);
   });
 
   test('of a client that goes tells its handler', async () => {

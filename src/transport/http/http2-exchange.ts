@@ -2,7 +2,7 @@ import { assert } from '../../base/index.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 import { ErrorCode, type Http2Stream, type StreamReceiver } from '../http2/index.ts';
 import type { HttpExchange, HttpHandler, HttpHeaders } from './exchange.ts';
-import { RequestBody } from './request-body.ts';
+import { RequestBody, type BodyMemory } from './request-body.ts';
 
 const noPrefix = Buffer.alloc(0);
 
@@ -19,14 +19,15 @@ const connectionHeaders = new Set([
   'upgrade',
 ]);
 
-/** Gives requests on streams of HTTP/2 to a handler. `onFault` hears what it throws. */
+/** Gives requests on streams of HTTP/2 to a handler. `onFault` hears what it throws; `memory` is for the body. */
 export function serveHttpStream(
   stream: Http2Stream,
   isSecure: boolean,
   handler: HttpHandler,
   onFault: (error: unknown, path: string) => void,
+  memory: BodyMemory,
 ): void {
-  const exchange = new Http2Exchange(stream, isSecure);
+  const exchange = new Http2Exchange(stream, isSecure, memory);
   stream.receiver = exchange;
   try {
     // CONNECT asks for a tunnel and has no path.
@@ -56,14 +57,14 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
   #holdTimer: NodeJS.Timeout | undefined;
   #discardedBytes = 0;
 
-  constructor(stream: Http2Stream, isSecure: boolean) {
+  constructor(stream: Http2Stream, isSecure: boolean, memory: BodyMemory) {
     const { path } = stream.head;
     const mark = path.indexOf('?');
     this.path = mark < 0 ? path : path.slice(0, mark);
     this.query = mark < 0 ? '' : path.slice(mark + 1);
     this.secure = isSecure;
     this.#stream = stream;
-    this.#body = new RequestBody((bytes) => stream.consumed(bytes));
+    this.#body = new RequestBody((bytes) => stream.consumed(bytes), memory);
     if (stream.endedByPeer) this.#body.complete();
   }
 
@@ -125,6 +126,7 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
     if (this.#ended) return;
     assert(this.#hasHead, 'a body has a head');
     this.#ended = true;
+    this.#body.release();
     this.#stream.end();
   }
 
@@ -175,6 +177,7 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
   #whenReceived(send: () => void): void {
     // Who sends `expect` sends no body before it has an answer.
     if (this.#body.isComplete || this.header('expect') !== undefined) {
+      this.#body.release();
       send();
       return;
     }
@@ -193,6 +196,7 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
 
   #cancel(): void {
     this.#body.cancel();
+    this.#body.release();
     for (const run of this.#cancelListeners.splice(0)) run();
   }
 

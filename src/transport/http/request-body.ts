@@ -2,12 +2,20 @@ import { HttpBodyError } from './exchange.ts';
 
 const bufferBytesMin = 1024;
 
+/** Where memory for bodies comes from, and goes back to. */
+export interface BodyMemory {
+  take(bytes: number): boolean;
+  give(bytes: number): void;
+}
+
 /**
  * Collects the body of a request. Before somebody asks for it, no more is taken than the client may send unasked; what
  * comes after it was found too long is thrown away.
  */
 export class RequestBody {
   readonly #consumed: (bytes: number) => void;
+  readonly #memory: BodyMemory;
+  #takenBytes = 0;
   #buffer: Buffer = Buffer.alloc(0);
   #bytes = 0;
   #owedBytes = 0;
@@ -17,8 +25,9 @@ export class RequestBody {
   #settle: ((result: Buffer | HttpBodyError) => void) | undefined;
 
   /** `consumed` hears how many bytes more may come. */
-  constructor(consumed: (bytes: number) => void) {
+  constructor(consumed: (bytes: number) => void, memory: BodyMemory) {
     this.#consumed = consumed;
+    this.#memory = memory;
   }
 
   /** Takes a copy: parts may be tiny views of large chunks. */
@@ -30,7 +39,17 @@ export class RequestBody {
     }
     const total = this.#bytes + length;
     if (total > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(total, 2 * this.#bytes, bufferBytesMin));
+      const size = Math.max(total, 2 * this.#bytes, bufferBytesMin);
+      if (!this.#memory.take(size - this.#takenBytes)) {
+        this.#owedBytes += length;
+        this.#fail(
+          new HttpBodyError('tooLarge', 'too much memory is taken by requests that have not come whole'),
+        );
+        this.#giveOwed();
+        return;
+      }
+      this.#takenBytes = size;
+      const grown = Buffer.allocUnsafeSlow(size);
       this.#buffer.copy(grown, 0, 0, this.#bytes);
       this.#buffer = grown;
     }
@@ -53,9 +72,14 @@ export class RequestBody {
   discard(): void {
     this.#error ??= new HttpBodyError('cancelled', 'the request has been answered');
     this.#buffer = Buffer.alloc(0);
-    const owed = this.#owedBytes;
-    this.#owedBytes = 0;
-    if (owed > 0) this.#consumed(owed);
+    this.release();
+    this.#giveOwed();
+  }
+
+  /** The exchange has ended, or whoever has read the body answers for it. */
+  release(): void {
+    if (this.#takenBytes > 0) this.#memory.give(this.#takenBytes);
+    this.#takenBytes = 0;
   }
 
   /** The client has gone. */
@@ -78,18 +102,26 @@ export class RequestBody {
 
   #goOn(): void {
     if (this.#settle === undefined) return;
+    this.#giveOwed();
+    if (this.#bytes > this.#bytesMax) this.#fail(tooLarge(this.#bytesMax));
+    if (this.#error !== undefined) this.#settle(this.#error);
+    else if (this.#isComplete) {
+      this.release();
+      this.#settle(this.#buffer.subarray(0, this.#bytes));
+    }
+  }
+
+  #giveOwed(): void {
     const owed = this.#owedBytes;
     this.#owedBytes = 0;
     if (owed > 0) this.#consumed(owed);
-    if (this.#bytes > this.#bytesMax) this.#fail(tooLarge(this.#bytesMax));
-    if (this.#error !== undefined) this.#settle(this.#error);
-    else if (this.#isComplete) this.#settle(this.#buffer.subarray(0, this.#bytes));
   }
 
   #fail(error: HttpBodyError): void {
     this.#error ??= error;
     this.#buffer = Buffer.alloc(0);
     this.#bytes = 0;
+    this.release();
     this.#settle?.(this.#error);
   }
 }
