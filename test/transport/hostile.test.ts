@@ -201,13 +201,19 @@ describe('promise 7: what is held', () => {
   });
 
   // The last ones, because what they take is not given back to the system at once.
-  test('the beginnings of long messages', async () => {
-    const beginning = message(Buffer.alloc(1_500_000)).subarray(0, 1_400_000);
+  const put = callHeaders('KV/Put');
+  const gatewayPut = [
+    ...put.filter(([name]) => name === ':method' || name === ':scheme' || name === ':authority'),
+  ];
+  test.each<[string, Fields, Buffer]>([
+    ['messages', put, message(Buffer.alloc(1_500_000)).subarray(0, 1_400_000)],
+    ['bodies', [...gatewayPut, [':path', '/v3/kv/put']], Buffer.alloc(1_400_000, ' ')],
+  ])('the beginnings of long %s', async (_name, headers, beginning) => {
     const endured = await siege.endure(async () => {
       const attacker = await siege.dial();
       for (let at = 0; at < 250; at++) {
         const id = at * 2 + 1;
-        await attacker.send(request(id, callHeaders('KV/Put'), false));
+        await attacker.send(request(id, headers, false));
         for (let from = 0; from < beginning.length; from += 16_000) {
           await attacker.send(data(id, beginning.subarray(from, from + 16_000)));
         }
