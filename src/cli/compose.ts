@@ -7,6 +7,7 @@ import {
   Headers,
   HealthService,
   refuseByHeaders,
+  Stop,
   type MethodCounters,
 } from '../server/index.ts';
 import { Store, type StoreOptions } from '../store/index.ts';
@@ -99,11 +100,11 @@ async function startOn(claimed: Claimed, settings: Settings, logger: Logger): Pr
   store.onCommit((revision) => hub.committed(revision));
   store.onCompact((revision) => hub.compacted(revision));
   const counters: MethodCounters[] = [];
-  const stop = new AbortController();
+  const stop = new Stop();
   const health = new HealthService();
   const urls = urlsOf(claimed);
   const context = {
-    ...{ store, hub, headers, logger, stop: stop.signal },
+    ...{ store, hub, headers, logger, stop },
     name: settings.name,
     clientUrls: settings.advertiseClientUrls ?? urls.clientUrls,
     requestBytesMax: settings.maxRequestBytes,
@@ -189,7 +190,7 @@ interface ServingParts {
   readonly http: GrpcServer;
   readonly hub: WatchHub;
   readonly health: HealthService;
-  readonly stop: AbortController;
+  readonly stop: Stop;
   readonly store: Store;
   readonly engine: Engine;
 }
@@ -198,7 +199,7 @@ async function closeAll({ grpc, http, hub, health, stop, store, engine }: Servin
   const drained = grpc.drain(drainMs);
   health.stop();
   hub.close();
-  stop.abort();
+  stop.stop();
   await drained;
   await Promise.race([store.close(), delay(settleMs, undefined, { ref: false })]);
   await http.close();

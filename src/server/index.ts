@@ -12,3 +12,4 @@ export type { PathHandler } from './http/mux.ts';
 export type { HttpRoutesOptions } from './http/routes.ts';
 export { refuseByHeaders } from './refuse.ts';
 export { etcdServices } from './services.ts';
+export { Stop } from './stop.ts';

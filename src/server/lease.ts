@@ -72,8 +72,8 @@ export function leaseService(context: ServerContext): Service {
  */
 function serveKeepAlives({ store, headers, stop }: ServerContext, stream: BidiStream): void {
   const stopped = (): void => stream.end(statusOfCode('Stopped'));
-  stop.addEventListener('abort', stopped, { once: true });
-  const release = (): void => stop.removeEventListener('abort', stopped);
+  stop.add(stopped);
+  const release = (): void => stop.remove(stopped);
   const waiting: Uint8Array[] = [];
   let isBusy = false;
   let isHalfClosed = false;

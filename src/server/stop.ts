@@ -1,0 +1,24 @@
+/**
+ * Tells the calls that would go on for ever that the server stops. There may be one listener for each of many thousand
+ * streams, which come and go: an AbortSignal takes longer to remove one the more there are, and warns of them.
+ */
+export class Stop {
+  readonly #listeners = new Set<() => void>();
+
+  /** Runs `run` when the server stops, unless it is removed before. */
+  add(run: () => void): void {
+    this.#listeners.add(run);
+  }
+
+  remove(run: () => void): void {
+    this.#listeners.delete(run);
+  }
+
+  /** Runs every listener, each once. */
+  stop(): void {
+    for (const run of this.#listeners) {
+      this.#listeners.delete(run);
+      run();
+    }
+  }
+}
