@@ -86,13 +86,13 @@ export class Http2Connection implements FrameSink {
     // A close follows, which says all that matters.
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => this.#closed());
-    sender.settings([
+    sender.frames.settings([
       [SETTINGS_MAX_CONCURRENT_STREAMS, limits.streamsMax],
       [SETTINGS_INITIAL_WINDOW_SIZE, limits.streamWindowBytes],
       [SETTINGS_MAX_HEADER_LIST_SIZE, limits.headerListBytesMax],
     ]);
     if (limits.connectionWindowBytes > WINDOW_BYTES_INITIAL) {
-      sender.windowUpdate(0, limits.connectionWindowBytes - WINDOW_BYTES_INITIAL);
+      sender.frames.windowUpdate(0, limits.connectionWindowBytes - WINDOW_BYTES_INITIAL);
       this.#session.receiveWindow = limits.connectionWindowBytes;
     }
     if (this.socket.destroyed) this.#closed();
@@ -103,8 +103,8 @@ export class Http2Connection implements FrameSink {
   drain(): Promise<void> {
     if (this.#draining === 'no' && !this.isOver) {
       this.#draining = 'announced';
-      this.#session.sender.goAway(STREAM_ID_MAX, ErrorCode.noError, '');
-      this.#session.sender.ping(drainPing, 0, false);
+      this.#session.sender.frames.goAway(STREAM_ID_MAX, ErrorCode.noError, '');
+      this.#session.sender.frames.ping(drainPing, 0, false);
       this.#watchdog.drainAnnounced();
     }
     if (this.#isClosed) return Promise.resolve();
@@ -130,7 +130,7 @@ export class Http2Connection implements FrameSink {
       case 'fine':
         return;
       case 'ping':
-        this.#session.sender.ping(alivePing, 0, false);
+        this.#session.sender.frames.ping(alivePing, 0, false);
         return;
       case 'drained':
         this.#announceFinal();
@@ -231,7 +231,7 @@ export class Http2Connection implements FrameSink {
     if (this.#draining !== 'announced') return;
     this.#draining = 'final';
     this.#session.servedIdMax = this.#session.lastId;
-    this.#session.sender.goAway(this.#session.lastId, ErrorCode.noError, '');
+    this.#session.sender.frames.goAway(this.#session.lastId, ErrorCode.noError, '');
     if (this.#session.streams.size === 0) this.#close(true);
   }
 
@@ -240,7 +240,7 @@ export class Http2Connection implements FrameSink {
   }
 
   #sayGoodbye(code: number, message: string): void {
-    this.#session.sender.goAway(this.#session.lastId, code, message);
+    this.#session.sender.frames.goAway(this.#session.lastId, code, message);
     this.#close(false);
   }
 

@@ -54,11 +54,11 @@ export class ControlReader {
       checkSetting(key, value);
       if (key === SETTINGS_INITIAL_WINDOW_SIZE) window = value;
       if (key === SETTINGS_HEADER_TABLE_SIZE && value < TABLE_BYTES_INITIAL)
-        this.#session.sender.turnTableOff();
+        this.#session.sender.frames.isTableOffDue = true;
     }
     // Only the last one counts, so that a frame full of them costs no more than one.
     if (window >= 0) this.#initialWindow(window);
-    this.#session.sender.settingsAck();
+    this.#session.sender.frames.settingsAck();
   }
 
   ping(flags: number, id: number, chunk: Buffer, start: number, end: number): void {
@@ -71,7 +71,7 @@ export class ControlReader {
       return;
     }
     const sender = session.sender;
-    sender.ping(chunk, start, true);
+    sender.frames.ping(chunk, start, true);
     const hasAnswered = sender.hasAnswered;
     sender.hasAnswered = false;
     this.#pings.ping(this.#clock.nowMs(), session.streams.size > 0, hasAnswered);

@@ -308,6 +308,18 @@ describe('what waits', () => {
     expect(served.drains).toBe(1);
   });
 
+  test('a stream that is ending is not asked for more', () => {
+    const wire = new Wire();
+    wire.send(request(1));
+    const served = only(wire);
+    served.stream.headers(okHead, false);
+    while (served.stream.write(none, Buffer.alloc(64 * kib)));
+    served.stream.end();
+    wire.send(windowUpdate(0, 4 * mib), windowUpdate(1, 4 * mib));
+    expect(wire.said().at(-1)).toMatch(/^data 1 end/);
+    expect(served.drains).toBe(0);
+  });
+
   test('promise 7: when much waits in all streams of a connection, each may hold little', () => {
     const wire = new Wire({ limits: { connectionQueueBytesMax: mib } });
     wire.send(settings([4, 0]), request(1), request(3));

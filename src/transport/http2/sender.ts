@@ -1,25 +1,17 @@
 import type { Socket } from 'node:net';
 import { assert } from '../../base/index.ts';
-import { tableOff } from '../hpack/index.ts';
 import type { Http2Environment } from './environment.ts';
 import {
   DATA,
-  FLAG_ACK,
   FLAG_END_HEADERS,
   FLAG_END_STREAM,
   FRAME_BYTES_MAX,
   FRAME_HEAD_BYTES,
-  CONTINUATION,
-  GOAWAY,
   HEADERS,
-  PING,
-  RST_STREAM,
-  SETTINGS,
   WINDOW_BYTES_INITIAL,
-  WINDOW_UPDATE,
   writeFrameHead,
-  writeUint32,
 } from './frame.ts';
+import { FrameWriter } from './frame-writer.ts';
 import type { Body } from './handler.ts';
 import { bodyBytes, isSlices, OutQueue } from './out-queue.ts';
 import { Output } from './output.ts';
@@ -55,6 +47,7 @@ export interface SenderHost {
  */
 export class Sender {
   readonly output: Output;
+  readonly frames: FrameWriter;
   /** What the client lets us send on all streams together. */
   window = WINDOW_BYTES_INITIAL;
   /** What it lets us send on a new stream. */
@@ -68,7 +61,6 @@ export class Sender {
   readonly #pacedBytesMax: number;
   readonly #queueBytesMax: number;
   readonly #allQueuesBytesMax: number;
-  #isTableOffDue = false;
   #isFlushDue = false;
   #earlyFlushes = 0;
   /** Streams that have something to send and a window for it, in the order in which they get their turn. */
@@ -86,61 +78,8 @@ export class Sender {
     this.#queueBytesMax = environment.limits.streamQueueBytesMax;
     this.#allQueuesBytesMax = environment.limits.connectionQueueBytesMax;
     this.output = new Output(socket, environment.blocks, () => this.#sent());
+    this.frames = new FrameWriter(this.output, () => this.touch());
   }
-
-  // Control frames.
-
-  /** Settings as pairs of number and value. */
-  settings(pairs: readonly (readonly [number, number])[]): void {
-    const at = this.#frame(pairs.length * 6, SETTINGS, 0, 0);
-    pairs.forEach(([key, value], index) => {
-      const place = at + index * 6;
-      this.output.block[place] = key >>> 8;
-      this.output.block[place + 1] = key;
-      writeUint32(this.output.block, place + 2, value);
-    });
-  }
-
-  settingsAck(): void {
-    this.#frame(0, SETTINGS, FLAG_ACK, 0);
-  }
-
-  /** A ping with eight bytes of `data` from `from` on. */
-  ping(data: Uint8Array, from: number, isAck: boolean): void {
-    const at = this.#frame(8, PING, isAck ? FLAG_ACK : 0, 0);
-    for (let index = 0; index < 8; index++) this.output.block[at + index] = data[from + index]!;
-  }
-
-  goAway(lastId: number, code: number, message: string): void {
-    const at = this.#frame(8 + message.length, GOAWAY, 0, 0);
-    writeUint32(this.output.block, at, lastId);
-    writeUint32(this.output.block, at + 4, code);
-    this.output.block.write(message, at + 8, 'latin1');
-  }
-
-  resetStream(id: number, code: number): void {
-    const at = this.#frame(4, RST_STREAM, 0, id);
-    writeUint32(this.output.block, at, code);
-  }
-
-  windowUpdate(id: number, bytes: number): void {
-    const at = this.#frame(4, WINDOW_UPDATE, 0, id);
-    writeUint32(this.output.block, at, bytes);
-  }
-
-  /** The client has made its header table smaller than ours is: the next block says that we use none. */
-  turnTableOff(): void {
-    this.#isTableOffDue = true;
-  }
-
-  #frame(length: number, type: number, flags: number, id: number): number {
-    const at = this.output.reserve(FRAME_HEAD_BYTES + length);
-    writeFrameHead(this.output.block, at, length, type, flags, id);
-    this.touch();
-    return at + FRAME_HEAD_BYTES;
-  }
-
-  // Answers.
 
   respond(
     stream: StreamState,
@@ -237,7 +176,7 @@ export class Sender {
 
   #areShort(head: Uint8Array, trailers: Uint8Array | undefined): boolean {
     const bytes = head.length + (trailers === undefined ? 0 : trailers.length);
-    return bytes <= FRAME_BYTES_MAX && !this.#isTableOffDue;
+    return bytes <= FRAME_BYTES_MAX && !this.frames.isTableOffDue;
   }
 
   /** Makes the DATA frame at the end of the block longer. False when it would become too long. */
@@ -260,21 +199,8 @@ export class Sender {
   }
 
   #headers(id: number, block: Uint8Array, isLast: boolean): void {
-    const extra = this.#isTableOffDue ? tableOff.length : 0;
-    const length = Math.min(block.length + extra, FRAME_BYTES_MAX);
-    const isWhole = length === block.length + extra;
-    const flags = (isLast ? FLAG_END_STREAM : 0) | (isWhole ? FLAG_END_HEADERS : 0);
-    const at = this.#frame(length, HEADERS, flags, id);
-    if (extra > 0) this.output.block.set(tableOff, at);
-    this.output.block.set(block.subarray(0, length - extra), at + extra);
-    this.#isTableOffDue = false;
+    this.frames.headers(id, block, isLast);
     this.hasAnswered = true;
-    for (let from = length - extra; from < block.length;) {
-      const part = block.subarray(from, from + FRAME_BYTES_MAX);
-      from += part.length;
-      const partFlags = from === block.length ? FLAG_END_HEADERS : 0;
-      this.output.block.set(part, this.#frame(part.length, CONTINUATION, partFlags, id));
-    }
   }
 
   #finishAfterQueue(stream: StreamState, trailers: Uint8Array | undefined, hasEnded: boolean): void {
@@ -284,7 +210,7 @@ export class Sender {
       return;
     }
     if (trailers !== undefined) this.#headers(stream.id, trailers, true);
-    else if (!hasEnded) this.#frame(0, DATA, FLAG_END_STREAM, stream.id);
+    else if (!hasEnded) this.frames.frame(0, DATA, FLAG_END_STREAM, stream.id);
     this.#host.finished(stream);
   }
 

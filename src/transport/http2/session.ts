@@ -58,7 +58,7 @@ export class Session implements SenderHost {
     if (stream.endedByPeer) this.closed.ended(stream.id);
     else {
       // The answer does not need the rest of the request: RFC 9113, section 8.1.
-      this.sender.resetStream(stream.id, ErrorCode.noError);
+      this.sender.frames.resetStream(stream.id, ErrorCode.noError);
       this.closed.reset(stream.id);
     }
     this.#remove(stream);
@@ -90,7 +90,7 @@ export class Session implements SenderHost {
   /** Resets a stream because its handler says so. */
   reset(stream: StreamState, code: number): void {
     if (stream.closed) return;
-    this.sender.resetStream(stream.id, code);
+    this.sender.frames.resetStream(stream.id, code);
     this.closed.reset(stream.id);
     this.#remove(stream);
   }
@@ -105,7 +105,7 @@ export class Session implements SenderHost {
   /** Resets a stream that was not opened. */
   refuse(id: number, code: number): void {
     this.floods.reset(this.environment.second);
-    this.sender.resetStream(id, code);
+    this.sender.frames.resetStream(id, code);
     this.closed.reset(id);
   }
 
@@ -160,7 +160,7 @@ export class Session implements SenderHost {
   grantStream(stream: StreamState, bytes: number): void {
     stream.ungranted += bytes;
     if (stream.ungranted < this.#streamGrantBytesMin || stream.endedByPeer) return;
-    this.sender.windowUpdate(stream.id, stream.ungranted);
+    this.sender.frames.windowUpdate(stream.id, stream.ungranted);
     stream.receiveWindow += stream.ungranted;
     stream.ungranted = 0;
   }
@@ -168,7 +168,7 @@ export class Session implements SenderHost {
   grant(bytes: number): void {
     this.#ungranted += bytes;
     if (this.#ungranted < this.#grantBytesMin || this.#isOver) return;
-    this.sender.windowUpdate(0, this.#ungranted);
+    this.sender.frames.windowUpdate(0, this.#ungranted);
     this.receiveWindow += this.#ungranted;
     this.#ungranted = 0;
   }
