@@ -363,10 +363,7 @@ describe('what is not gRPC', () => {
 
 test('a client that breaks the rules is logged', async () => {
   const lines: unknown[] = [];
-  const { url, server } = await start(
-    {},
-    { logger: { ...silentLogger, warn: (...line) => lines.push(line) } },
-  );
+  const { url } = await start({}, { logger: { ...silentLogger, warn: (...line) => lines.push(line) } });
   const socket = connectTcp(Number(new URL(url).port), '127.0.0.1');
   closers.push(() => void socket.destroy());
   socket.resume();

@@ -22,7 +22,7 @@ export interface Call {
   readonly deadlineMs: number;
   /** True once the call has ended, by whomever. What is sent afterwards goes nowhere. */
   readonly ended: boolean;
-  /** The first value of a request header, or undefined. Names are lower case. */
+  /** The first value of a request header, or undefined. Names are lower case; bytes (`-bin`) are a character each. */
   metadata(name: string): string | undefined;
   /** Runs once if the call ends before its handler has ended it: cancelled, past its deadline, connection gone. */
   onCancel(run: () => void): void;

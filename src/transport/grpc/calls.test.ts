@@ -287,6 +287,34 @@ describe('deadlines', () => {
   });
 });
 
+describe('requests that do not come', () => {
+  test('whole in time end; those that did, and streams of messages, go on', async () => {
+    const server = new CallsServer({ Wait: { kind: 'unary', handle: () => undefined } });
+    const started = server.ask('Wait', framed('abc'), {}, false);
+    const long = server.open('Bidi');
+    const late = [
+      server.open('Echo'),
+      server.ask('Echo', framed('abc').subarray(0, 6), {}, false),
+      server.ask('Twice', framed('abc'), {}, false),
+    ];
+    const answered = server.ask('Echo', framed('abc').subarray(0, 6), {}, false);
+    await server.time.advance(59_000);
+    answered.receive(framed('abc').subarray(6), true);
+    expect(answered.status).toEqual(ok);
+    for (const stream of late) expect(stream.status).toBeUndefined();
+    await server.time.advance(62_000);
+    for (const stream of late) {
+      expect(stream.status).toEqual({ code: 4, message: 'the request did not arrive in time' });
+    }
+    await server.time.advance(300_000);
+    expect([started.status, long.status]).toEqual([undefined, undefined]);
+    // It begins anew after there was nothing to wait for.
+    const another = server.open('Echo');
+    await server.time.advance(130_000);
+    expect(another.status?.code).toBe(4);
+  });
+});
+
 describe('cancelled calls', () => {
   test('tell their handlers once; the answered do not', () => {
     const cancelled: string[] = [];

@@ -5,8 +5,8 @@ import { GrpcCode, type GrpcStatus } from '../../../src/transport/index.ts';
 
 /**
  * Where grpc-js answers by itself, its words are replaced by those of gRPC for Go, which etcd's clients see otherwise.
- * grpc-js has no hooks for it, so two of its methods are wrapped; grpc-texts.test.ts fails when a new version of it
- * has other ones.
+ * grpc-js has no hooks for it, so two of its methods are wrapped; the differential run fails when a new version of it has
+ * other ones.
  */
 
 type PartialStatus = Partial<StatusObject> & { code: number; details: string };
