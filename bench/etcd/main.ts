@@ -6,7 +6,7 @@
  *     npm run bench:etcd -- --list                           names of the rows
  *     npm run bench:etcd -- --only put,range --rounds 1      rows whose names start with these words
  *     npm run bench:etcd -- --only range-linearizable --servers engram --rounds 1 \
- *         --node '--cpu-prof --cpu-prof-dir=/tmp/profile'    with flags of Node for Engram
+ *         '--node=--cpu-prof --cpu-prof-dir=/tmp/profile'    with flags of Node for Engram
  *
  * `npx tsx bench/etcd/main.ts ...` is the same with dist/ as it is, `--main FILE` with the `cli/main.js` of another build.
  * A whole run writes bench/results/etcd.md, .json and plots; `--out DIR` writes them for any other run. The exit code is 1
