@@ -3,6 +3,8 @@
  * ends, or what is wrong with it in Go's words. Runs only to explain a body that could not be read.
  */
 
+import { goQuotedRune } from '../../base/index.ts';
+
 /** Arrays and objects inside one another, at most: Go's limit. */
 export const jsonDepthMax = 10_000;
 
@@ -218,26 +220,8 @@ function unexpected(char: string, context: string): Problem {
   return new Problem(`invalid character ${quoted(char)} ${context}`);
 }
 
-const NAMED: Readonly<Record<string, string>> = {
-  "'": "\\'",
-  '"': '"',
-  '\\': '\\\\',
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-};
-
-/** Go's `quoteChar`. */
+/** Go's `quoteChar`: as `%q`, but between single quotes. */
 function quoted(char: string): string {
-  const code = char.charCodeAt(0);
-  const named = NAMED[char];
-  if (named !== undefined) return `'${named}'`;
-  if (code < 0x20 || code === 0x7f) return `'\\x${code.toString(16).padStart(2, '0')}'`;
-  // The characters of Latin-1 that Go does not print.
-  if ((code >= 0x80 && code <= 0xa0) || code === 0xad) return `'\\u${code.toString(16).padStart(4, '0')}'`;
-  return `'${char}'`;
+  if (char === "'") return "'\\''";
+  return char === '"' ? "'\"'" : `'${goQuotedRune(char)}'`;
 }

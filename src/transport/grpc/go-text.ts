@@ -3,6 +3,8 @@
  * so does this.
  */
 
+import { goQuotedRune, hexDigits } from '../../base/index.ts';
+
 const ascii = /^[\x00-\x7f]*$/;
 
 /** The text that the bytes of a header value stand for: U+FFFD where they are not UTF-8. */
@@ -10,20 +12,7 @@ export function textOfHeader(value: string): string {
   return ascii.test(value) ? value : Buffer.from(value, 'latin1').toString('utf8');
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '"': '\\"',
-  '\\': '\\\\',
-};
-
 const plain = /^[\x20-\x21\x23-\x5b\x5d-\x7e]*$/;
-const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 
 /** A header value as Go's `%q` prints it. */
 export function quoted(value: string): string {
@@ -33,27 +22,14 @@ export function quoted(value: string): string {
   for (let at = 0; at < bytes.length;) {
     const length = runeLength(bytes, at);
     if (length === 0) {
-      out += `\\x${hex(bytes[at]!, 2)}`;
+      out += `\\x${hexDigits(bytes[at]!, 2)}`;
       at++;
       continue;
     }
-    out += quotedRune(bytes.toString('utf8', at, at + length));
+    out += goQuotedRune(bytes.toString('utf8', at, at + length));
     at += length;
   }
   return `${out}"`;
-}
-
-function quotedRune(rune: string): string {
-  const escape = escapes[rune];
-  if (escape !== undefined) return escape;
-  if (printable.test(rune)) return rune;
-  const code = rune.codePointAt(0) ?? 0;
-  if (code < 0x80) return `\\x${hex(code, 2)}`;
-  return code < 0x10000 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
 }
 
 /** How many bytes the UTF-8 sequence at `at` has; 0 when there is none. */
@@ -74,7 +50,7 @@ export function percentEncoded(message: string): string {
   let out = '';
   for (const byte of Buffer.from(message, 'utf8')) {
     const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
-    out += isPlain ? String.fromCharCode(byte) : `%${hex(byte, 2).toUpperCase()}`;
+    out += isPlain ? String.fromCharCode(byte) : `%${hexDigits(byte, 2).toUpperCase()}`;
   }
   return out;
 }
