@@ -368,8 +368,8 @@ export class Cleaner {
     const { engine, keys, map } = this.#options;
     const { bytes, from, to } = this.#replaced;
     if (bytes < Math.max(this.#limits.replacedBytesMin, this.#limits.replacedShareMin * map.bytes)) return;
-    this.#replaced = NOTHING_REPLACED;
     await engine.compact({ gte: keys.slot(from), lt: keys.slot(to + 1) });
+    this.#replaced = NOTHING_REPLACED;
   }
 }
 

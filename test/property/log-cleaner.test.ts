@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
+import { EngineError } from '../../src/engine/index.ts';
 import { LevelEngine } from '../../src/engine/level/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
 import { Segments } from '../../src/index/index.ts';
@@ -54,6 +55,23 @@ describe('Cleaner', () => {
       await engine.close();
       rmSync(directory, { recursive: true });
     }
+  });
+
+  it('asks the engine again for the space of what was replaced when it could not give it back', async () => {
+    const engine = new MemoryEngine();
+    const leader = new SimpleLeader(engine, new Segments());
+    await leader.open(1, { deadBytesMin: 64 * KIB, replacedBytesMin: 64 * KIB });
+    const asked = vi.spyOn(engine, 'compact').mockRejectedValueOnce(new EngineError('unavailable', 'a test'));
+    for (let i = 0; i < 100; i++) leader.put('key', Buffer.alloc(4 * KIB, i), NOBODY);
+    await leader.flushed();
+    await leader.compact(leader.revision);
+    await leader.flushed();
+    leader.put('last', Buffer.alloc(1), NOBODY);
+    await leader.flushed();
+    await expect(leader.cleanUntilIdle()).rejects.toThrow('a test');
+    await leader.cleanUntilIdle();
+    expect(asked).toHaveBeenCalledTimes(2);
+    expect(asked.mock.calls[1]).toEqual(asked.mock.calls[0]);
   });
 
   it('promise 8: overwritten keys, with compaction on, leave a small multiple of the live data', async () => {
