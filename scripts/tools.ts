@@ -3,21 +3,34 @@
  * `${ENGRAM_TOOLS:-~/.cache/engram}/NAME-VERSION/`.
  *
  *     npm run tools                      builds everything
- *     npm run tools -- etcd kube h2spec  builds what is named (`etcd-3.6`, `etcd-3.7`, `kube`, `h2spec`; `etcd` is both)
+ *     npm run tools -- etcd kube h2spec  builds what is named (`etcd-3.6`, `etcd-3.7`, `kube`, `h2spec`, `tikv`; `etcd` is
+ *                                        both)
  *
  * A build happens in a scratch module of its own, because `go install` refuses modules with replace directives. It is
- * atomic (built aside, then renamed), idempotent, and at most one process builds one tool at a time.
+ * atomic (built aside, then renamed), idempotent, and at most one process builds one tool at a time. What has its
+ * sources here (test/tikv-fixture) has their digest for a version, so that an older build is never taken for it.
  */
 
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { access, constants, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** A program that some suite runs. */
-export type ToolName = 'etcd' | 'etcdctl' | 'etcdutl' | 'kube-apiserver' | 'kubectl' | 'h2spec';
+export type ToolName =
+  | 'etcd'
+  | 'etcdctl'
+  | 'etcdutl'
+  | 'kube-apiserver'
+  | 'kubectl'
+  | 'h2spec'
+  | 'tikv-fixture'
+  | 'tikv-fixture-check'
+  | 'tikv-fixture-bench';
 
 /** Where a tool is, or why it is not there: `reason` is a sentence for a `SKIPPED` line. */
 export type ToolLookup = { kind: 'found'; path: string } | { kind: 'missing'; reason: string };
@@ -30,13 +43,15 @@ export interface ToolOptions {
   build?: boolean;
 }
 
-/** What to build in one scratch module. */
+/** What to build in one module. */
 export interface Recipe {
   /** Directory name without the version. */
   name: string;
   version: string;
   /** What `npm run tools -- WORD` may call it. */
   words: readonly string[];
+  /** The module that holds the main packages, if it is one of this repository; else a scratch module is made. */
+  sources?: string;
   /** Name of the binary -> its main package. */
   programs: Partial<Record<ToolName, string>>;
   /** Module -> version, as in a require directive. */
@@ -78,6 +93,37 @@ function kubernetesLdflags(version: string, major: string, minor: string): strin
   return ['-s -w', ...flags].join(' ');
 }
 
+/** The TiKV-protocol server that the suites of the TiKV client and engine run on, and its companions. */
+function fixtureRecipe(): Recipe {
+  const sources = join(dirname(dirname(fileURLToPath(import.meta.url))), 'test', 'tikv-fixture');
+  return {
+    name: 'tikv-fixture',
+    version: digestOf(sources),
+    words: ['tikv', 'tikv-fixture'],
+    sources,
+    programs: {
+      'tikv-fixture': './cmd/tikv-fixture',
+      'tikv-fixture-check': './cmd/check',
+      'tikv-fixture-bench': './cmd/bench',
+    },
+    requires: {},
+    ldflags: '-s -w',
+  };
+}
+
+/** Short, over the paths and bytes of a module's files. */
+function digestOf(directory: string): string {
+  const files = readdirSync(directory, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /(\.go|^go\.(mod|sum))$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+  const hash = createHash('sha256');
+  for (const file of files.toSorted()) {
+    const content = readFileSync(file);
+    hash.update(`${relative(directory, file)}\0${content.length}\0`).update(content);
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
 const recipes: readonly Recipe[] = [
   etcdRecipe('3.7.3', ['etcd-3.7', 'etcd-3.7.3']),
   etcdRecipe('3.6.14', ['etcd-3.6', 'etcd-3.6.14']),
@@ -107,6 +153,7 @@ const recipes: readonly Recipe[] = [
     },
     ldflags: '-s -w',
   },
+  fixtureRecipe(),
 ];
 
 /** The directory that holds all built tools. */
@@ -192,13 +239,16 @@ async function buildAside(recipe: Recipe, target: string): Promise<void> {
   const scratch = await mkdtemp(`${target}.build-`);
   const start = performance.now();
   try {
-    await writeFile(join(scratch, 'go.mod'), await goModule(recipe, scratch));
+    if (recipe.sources === undefined)
+      await writeFile(join(scratch, 'go.mod'), await goModule(recipe, scratch));
+    const module = recipe.sources ?? scratch;
     const output = join(scratch, 'bin');
     await mkdir(output);
     for (const [name, main] of Object.entries(recipe.programs)) {
       say(`building ${name} ${recipe.version}`);
-      const flags = ['-mod=mod', '-trimpath', '-buildvcs=false', '-ldflags', recipe.ldflags ?? ''];
-      await run('go', ['build', ...flags, '-o', join(output, name), main], scratch);
+      const mod = recipe.sources === undefined ? '-mod=mod' : '-mod=readonly';
+      const flags = [mod, '-trimpath', '-buildvcs=false', '-ldflags', recipe.ldflags ?? ''];
+      await run('go', ['build', ...flags, '-o', join(output, name), main], module);
     }
     await rm(target, { recursive: true, force: true });
     await rename(output, target);
