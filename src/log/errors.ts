@@ -4,8 +4,10 @@
  * - `log-swept`: a tail cannot be applied to a state that is older than a sweep: replay from the start.
  * - `log-compacted`: the history that was asked for has been cleaned away.
  * - `log-stopped`: the log was closed or the call was aborted before it was done.
+ * - `log-forgotten`: the store lacks or contradicts what it has shown before.
  */
-export type LogErrorCode = 'log-damaged' | 'log-format' | 'log-swept' | 'log-compacted' | 'log-stopped';
+export type LogErrorCode =
+  'log-damaged' | 'log-format' | 'log-swept' | 'log-compacted' | 'log-stopped' | 'log-forgotten';
 
 /** What the log room throws for conditions that a caller handles. Codes are stable, messages are not. */
 export class LogError extends Error {

@@ -30,7 +30,7 @@ export class Group {
 
   /** The epoch is over, and this became of the group: tells everybody. */
   end(outcome: Settlement): void {
-    if (outcome === 'unknown') this.tell('timed-out', 'timed-out');
+    if (outcome === 'unknown' || outcome === 'forgotten') this.tell('timed-out', 'timed-out');
     else this.tell(outcome === 'lost' ? 'leader-changed' : 'committed', 'leader-changed');
   }
 

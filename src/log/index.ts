@@ -24,6 +24,7 @@ export type {
   Commit,
   CommitListener,
   CommittedChunk,
+  Deposition,
   Liveness,
   LogTarget,
   Outcome,

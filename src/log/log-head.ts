@@ -49,6 +49,12 @@ export class LogHead {
       logger.error('Cannot settle a commit', { error, epoch });
       return 'unknown';
     }
+    if (outcome === 'forgotten') {
+      const { epoch, logger } = this.#options;
+      const message =
+        'The store lacks or contradicts what it has acknowledged; nothing more is written to it';
+      logger.error(message, { epoch, left: this.#head });
+    }
     if (outcome === 'committed') {
       this.#head = next;
       this.#bytes = nextHeadBytes;

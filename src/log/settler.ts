@@ -1,21 +1,18 @@
 import type { Bytes, Clock, Random, Scheduler } from '../base/index.ts';
-import { equalBytes } from '../base/index.ts';
 import type { CommitResult, Condition, Engine, Write } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
-import { readChunk } from './chunk.ts';
-import { EntryColumns } from './entry.ts';
 import { planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
-import { sequenceOfSlot } from './keys.ts';
+import { judgeConflict } from './judge.ts';
 import type { LogKeys } from './keys.ts';
 import type { LogLimits } from './limits.ts';
-import { EntryKind, readRecord } from './records.ts';
 
 /**
  * What became of a commit. `landed`: it is in the log, and a higher epoch has begun behind it. `lost`: it never will be.
- * `unknown`: given up, because the engine or the log was closed.
+ * `unknown`: given up, because the engine or the log was closed. `forgotten`: the store lacks or contradicts what it had
+ * acknowledged, so that nothing it says can be built on.
  */
-export type Settlement = 'committed' | 'landed' | 'lost' | 'unknown';
+export type Settlement = 'committed' | 'landed' | 'lost' | 'unknown' | 'forgotten';
 
 /** An uncertain commit is being sent again. */
 export interface Doubt {
@@ -82,7 +79,8 @@ export class Settler {
           mayHaveLanded = true;
           cause = result.cause;
         } else {
-          const known = result.kind === 'committed' ? 'committed' : await this.#judge(commit);
+          const known =
+            result.kind === 'committed' ? 'committed' : await judgeConflict(this.#options, commit);
           if (known !== undefined) {
             this.doubt = undefined;
             return known;
@@ -102,32 +100,6 @@ export class Settler {
     }
   }
 
-  /** After a conflict. Undefined: the head is still as it was left, so the commit may be sent again. */
-  async #judge(commit: SettledCommit): Promise<Settlement | undefined> {
-    const { engine, keys, epoch } = this.#options;
-    await using snapshot = await engine.snapshot();
-    const found = await snapshot.get(keys.head);
-    if (found !== undefined && equalBytes(found, commit.nextHeadBytes)) return 'committed';
-    if (found === undefined ? commit.headBytes === undefined : isSame(found, commit.headBytes))
-      return undefined;
-    const columns = new EntryColumns();
-    for await (const entries of snapshot.scan(keys.slotsFrom(commit.sequence + 1))) {
-      for (const { key, value } of entries) {
-        const chunk = readChunk(value, sequenceOfSlot(key));
-        columns.parse(chunk);
-        for (let i = 0; i < columns.count; i++) {
-          if (columns.kinds[i] !== EntryKind.epoch) continue;
-          const at = columns.bodyOffsets[i]!;
-          const body = chunk.bytes.subarray(at, at + columns.bodyLengths[i]!);
-          const record = readRecord(EntryKind.epoch, body, chunk.position);
-          if (record.kind === 'epoch' && record.epoch > epoch)
-            return columns.sequences[i]! > commit.nextSequence ? 'landed' : 'lost';
-        }
-      }
-    }
-    return 'lost';
-  }
-
   #delay(attempt: number): Promise<void> {
     const { limits, random, scheduler } = this.#options;
     const delayMs = Math.min(limits.retryDelayMsMax, limits.retryDelayMs * 2 ** Math.min(attempt, 30));
@@ -143,8 +115,4 @@ export class Settler {
       if (signal.aborted) finish();
     });
   }
-}
-
-function isSame(found: Bytes, bytes: Bytes | undefined): boolean {
-  return bytes !== undefined && equalBytes(found, bytes);
 }

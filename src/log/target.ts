@@ -46,8 +46,14 @@ export interface CommitListener {
    */
   committed(commit: Commit): void;
   /** This epoch is over: take back all that is proposed and not committed. Called once; `committed` never follows. */
-  deposed(): void;
+  deposed(why: Deposition): void;
 }
+
+/**
+ * `fenced`: another leader's epoch has begun, or one may have. `forgotten`: the store lacks or contradicts what it had
+ * acknowledged: nobody must write to it any more.
+ */
+export type Deposition = 'fenced' | 'forgotten';
 
 /**
  * `committed`: in the log for ever. `leader-changed`: definitely without effect. `timed-out`: may have an effect now,

@@ -3,6 +3,7 @@ import type { Cancel } from '../base/index.ts';
 import type { Write } from '../engine/index.ts';
 import { Appender } from './appender.ts';
 import { CHUNK_HEADER_LENGTH } from './chunk.ts';
+import { LogError } from './errors.ts';
 import { NO_FAULTS, planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
 import { composeCommit, mapGroup } from './group-commit.ts';
@@ -15,7 +16,7 @@ import { EntryKind } from './records.ts';
 import type { Record, RecordKind } from './records.ts';
 import { Settler } from './settler.ts';
 import type { Doubt, Settlement } from './settler.ts';
-import type { Waiter } from './target.ts';
+import type { Deposition, Waiter } from './target.ts';
 import type { LogWriterOptions, TakeOver } from './writer-options.ts';
 
 /**
@@ -118,7 +119,9 @@ export class LogWriter {
 
   // ---- Take-over and end
 
-  /** Commits the epoch entry, in an empty log behind the cluster entry. Call it once. */
+  /**
+   * Commits the epoch entry, in an empty log behind the cluster entry. Call it once. Throws LogError `log-forgotten`.
+   */
   async start(): Promise<TakeOver> {
     assert(this.#state === 'new', 'a writer is started once');
     if (this.head.epoch >= this.epoch) return this.#failTakeOver('deposed');
@@ -133,6 +136,13 @@ export class LogWriter {
     // `stop` and `depose` may have come meanwhile, and so may proposals.
     if (this.#appender.bytes > 0) this.#startSoon();
     if (outcome === 'committed') return this.#isIn('over') ? 'deposed' : 'leading';
+    if (outcome === 'forgotten') {
+      this.#state = 'over';
+      throw new LogError(
+        'log-forgotten',
+        'Cannot take over the log: the store lacks or contradicts what it has just shown (was a backup restored under it?)',
+      );
+    }
     if (outcome === 'lost' && !(await this.#head.isOutrun())) return this.#failTakeOver('behind');
     return this.#failTakeOver('deposed');
   }
@@ -361,7 +371,9 @@ export class LogWriter {
       if (!isEarly) listener.committed(composed.commit);
       this.#ready.push(group);
       this.release();
-    } else if (this.#state !== 'new') this.#end({ group, outcome });
+    } else if (this.#state !== 'new') {
+      this.#end({ group, outcome }, outcome === 'forgotten' ? 'forgotten' : 'fenced');
+    }
     return outcome;
   }
 
@@ -369,7 +381,7 @@ export class LogWriter {
     const { head, nextCommit } = this.#head;
     const outcome = await this.#head.replace({ ...head, commit: nextCommit }, writes);
     if (outcome === 'committed') return !this.#isIn('over');
-    this.#end(undefined);
+    this.#end(undefined, outcome === 'forgotten' ? 'forgotten' : 'fenced');
     return false;
   }
 
@@ -380,11 +392,14 @@ export class LogWriter {
   }
 
   /** The epoch is over for this writer. `settled`: the group that was under way, and what became of it. */
-  #end(settled: { readonly group: Group; readonly outcome: Settlement } | undefined): void {
+  #end(
+    settled: { readonly group: Group; readonly outcome: Settlement } | undefined,
+    why: Deposition = 'fenced',
+  ): void {
     const wasOver = this.#state === 'over';
     const isDone = this.#state === 'stopping' && settled === undefined && this.#proposedBytes === 0;
     this.#state = 'over';
-    if (!wasOver && !isDone) this.#options.listener.deposed();
+    if (!wasOver && !isDone) this.#options.listener.deposed(why);
     for (const group of this.#ready.splice(0)) group.tell('committed', 'leader-changed');
     if (settled !== undefined) settled.group.end(settled.outcome);
     if (wasOver) return;

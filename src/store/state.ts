@@ -2,7 +2,15 @@ import type { Bytes, Random } from '../base/index.ts';
 import { KeyIndex, NONE, Segments } from '../index/index.ts';
 import type { KeyId, VersionId } from '../index/index.ts';
 import { EntryKind } from '../log/index.ts';
-import type { Commit, CommitListener, Liveness, LogTarget, Record, VersionKind } from '../log/index.ts';
+import type {
+  Commit,
+  CommitListener,
+  Deposition,
+  Liveness,
+  LogTarget,
+  Record,
+  VersionKind,
+} from '../log/index.ts';
 import { keyLength, keyView, lease } from '../wire/index.ts';
 import { Alarms } from './alarms.ts';
 import { crc32c } from './crc32c.ts';
@@ -17,7 +25,7 @@ export interface StateListener {
   compacted(revision: number): void;
   leaseGranted(lease: Lease): void;
   leaseRevoked(lease: Lease): void;
-  deposed(): void;
+  deposed(why: Deposition): void;
 }
 
 /**
@@ -130,10 +138,10 @@ export class State implements LogTarget, CommitListener, Liveness {
     if (isNewRevision || commit.records.length > 0) this.listener?.committed(commit.revision);
   }
 
-  deposed(): void {
+  deposed(why: Deposition): void {
     this.index.popAbove(this.revision, (version) => this.#takeBack(version));
     this.pending.clear();
-    this.listener?.deposed();
+    this.listener?.deposed(why);
   }
 
   putIsLive(key: Bytes, revision: number, sub: number): boolean {
