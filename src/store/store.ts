@@ -1,6 +1,6 @@
 import type { Arena, Cancel, Scheduler } from '../base/index.ts';
 import type { KeyIndex } from '../index/index.ts';
-import type { Cleaner, HistoryReader, LogWriter } from '../log/index.ts';
+import type { Cleaner, Deposition, HistoryReader, LogWriter } from '../log/index.ts';
 import type {
   CompactionRequest,
   DeleteRangeRequest,
@@ -84,7 +84,8 @@ export class Store implements StoreApi {
   #sizeBytes = 0;
   #isSizing = false;
   #ticks = 0;
-  #deposed = false;
+  /** Why nothing that needs the leadership is answered any more. */
+  #ended: StoreErrorCode | undefined;
   #closing: Promise<void> | undefined;
   #defragmenting: Promise<void> | undefined;
   #cancelTick: Cancel = () => undefined;
@@ -135,7 +136,7 @@ export class Store implements StoreApi {
       compacted: (revision) => this.#compacted(revision),
       leaseGranted: (lease) => this.#lessor.granted(lease),
       leaseRevoked: (lease) => this.#lessor.revoked(lease),
-      deposed: () => this.#fail(),
+      deposed: (why) => this.#fail(why),
     };
     this.#autoCompaction = new AutoCompaction(options.autoCompaction ?? { mode: 'off' }, {
       target: {
@@ -334,7 +335,7 @@ export class Store implements StoreApi {
 
   /** Whether an answer that needs the leadership may leave now. */
   #confirm(): StoreErrorCode | undefined {
-    if (this.#deposed) return 'LeaderChanged';
+    if (this.#ended !== undefined) return this.#ended;
     return this.#options.lease.holds() ? undefined : 'Timeout';
   }
 
@@ -354,10 +355,16 @@ export class Store implements StoreApi {
     for (const listener of this.#compactListeners) listener(revision);
   }
 
-  #fail(): void {
-    this.#deposed = true;
+  /**
+   * A store that has forgotten raises CORRUPT on this node alone: the alarm cannot be written down in it, and what memory
+   * holds is more than what is stored.
+   */
+  #fail(why: Deposition): void {
+    const isForgotten = why === 'forgotten';
+    this.#ended = isForgotten ? 'Corrupt' : 'LeaderChanged';
+    if (isForgotten) this.#state.alarms.set(this.memberId(this.#options.name), AlarmType.corrupt, true);
     this.#autoCompaction.stop();
     this.#lessor.stop();
-    this.#queue.fail('LeaderChanged');
+    this.#queue.fail(this.#ended);
   }
 }
