@@ -11,16 +11,29 @@ function pushAll(runs: ByteRuns, from: number, to: number): void {
 
 function expectAll(runs: ByteRuns, count: number): void {
   expect(runs.count).toBe(count);
-  let totalBytes = 0;
+  let [totalBytes, varintBytes] = [0, 0];
   for (let n = 0; n < count; n++) {
     if (runs.buffer(n) !== buffers[n % 7] || runs.offset(n) !== n % 100 || runs.length(n) !== 1 + (n % 200))
       expect.fail(`run ${n} is another one`);
     totalBytes += runs.length(n);
+    varintBytes += runs.length(n) < 128 ? 1 : 2;
   }
   expect(runs.totalBytes).toBe(totalBytes);
+  expect(runs.varintBytes).toBe(varintBytes);
 }
 
 describe('runs of bytes', () => {
+  test('know how long their lengths are as varints', () => {
+    const runs = new ByteRuns();
+    const lengths = [0, 0x7f, 0x80, 0x3fff, 0x4000, 0x1fffff, 0x200000, 0xfffffff, 0x10000000];
+    const sums = lengths.map((length) => (runs.push(buffers[0]!, 0, length), runs.varintBytes));
+    expect(sums).toEqual([1, 2, 4, 6, 9, 12, 16, 20, 25]);
+    for (const sum of sums.slice(0, -1).reverse()) {
+      runs.truncate(runs.count - 1);
+      expect(runs.varintBytes).toBe(sum);
+    }
+  });
+
   test.each(COUNTS)('%i of them are those that were pushed', (count) => {
     const runs = new ByteRuns();
     pushAll(runs, 0, count);

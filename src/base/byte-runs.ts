@@ -15,6 +15,8 @@ const FIRST_BLOCK_RUNS = 16;
 export class ByteRuns {
   /** What `touch` has read. Nobody looks at it: it is kept so that no compiler leaves the reading out. */
   touched = 0;
+  /** Bytes of the runs that lie in buffers of their own, which nothing else refers to; kept by who pushes such runs. */
+  ownBytes = 0;
   #first: Uint8Array = EMPTY_BYTES;
   #firstOffset = 0;
   #firstLength = 0;
@@ -23,6 +25,7 @@ export class ByteRuns {
   readonly #places: Uint32Array[] = [];
   #count = 0;
   #totalBytes = 0;
+  #varintBytes = 0;
 
   /** How many runs there are. */
   get count(): number {
@@ -34,9 +37,15 @@ export class ByteRuns {
     return this.#totalBytes;
   }
 
+  /** What the lengths of all runs take as varints, so that the size of a message of them is known without a look at each. */
+  get varintBytes(): number {
+    return this.#varintBytes;
+  }
+
   push(buffer: Uint8Array, offset: number, length: number): void {
     const at = this.#count++ - 1;
     this.#totalBytes += length;
+    this.#varintBytes += varintBytes(length);
     if (at < 0) {
       this.#first = buffer;
       this.#firstOffset = offset;
@@ -54,7 +63,9 @@ export class ByteRuns {
   /** Forgets the runs from `count` on. */
   truncate(count: number): void {
     while (this.#count > count) {
-      this.#totalBytes -= this.length(--this.#count);
+      const length = this.length(--this.#count);
+      this.#totalBytes -= length;
+      this.#varintBytes -= varintBytes(length);
       if (this.#count > 0) this.#buffers[(this.#count - 1) >>> BLOCK_SHIFT]!.pop();
       else this.#first = EMPTY_BYTES;
     }
@@ -101,4 +112,12 @@ export class ByteRuns {
     else places.set(old);
     this.#places[block] = places;
   }
+}
+
+/** Bytes of a length as a varint: seven bits each. */
+function varintBytes(length: number): number {
+  if (length < 0x80) return 1;
+  if (length < 0x4000) return 2;
+  if (length < 0x200000) return 3;
+  return length < 0x10000000 ? 4 : 5;
 }

@@ -35,6 +35,7 @@ export class Segments implements Arena {
   readonly #pages: (Page | undefined)[] = [];
   #next = 0;
   #bytesTotal = 0;
+  #droppedBytes = 0;
   #current = -1;
   #currentUsed = 0;
   #survivor = -1;
@@ -52,6 +53,11 @@ export class Segments implements Arena {
   /** Bytes of all segments together. */
   get bytesTotal(): number {
     return this.#bytesTotal;
+  }
+
+  /** Bytes of all segments that were ever dropped: slices of them that were handed out keep them in memory. */
+  get droppedBytes(): number {
+    return this.#droppedBytes;
   }
 
   /** All segments have lower numbers. */
@@ -138,6 +144,7 @@ export class Segments implements Arena {
     assert(page.used[segment & PAGE_MASK] === 0, 'a dropped segment is not referred to');
     assert(!this.isOpen(segment), 'a dropped segment is not being filled');
     this.#bytesTotal -= this.bytes(segment).length;
+    this.#droppedBytes += this.bytes(segment).length;
     page.buffers[segment & PAGE_MASK] = undefined;
     page.size[segment & PAGE_MASK] = 0;
     page.present--;

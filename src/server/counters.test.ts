@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { BidiStream, Call, GrpcStatus, Method, Slices } from '../transport/index.ts';
+import type { BidiStream, Call, GrpcStatus, Message, Method } from '../transport/index.ts';
 import { counted, type MethodCounters } from './counters.ts';
 
 const call: Call = {
@@ -46,7 +46,7 @@ test('unary calls are counted with their bytes and codes', () => {
 test('streams are counted message by message, and a cancelled one as such', () => {
   let cancel: () => void = () => undefined;
   let deliver: (request: Uint8Array) => void = () => undefined;
-  const sentMessages: Slices[] = [];
+  const sentMessages: Message[] = [];
   const stream: BidiStream = {
     ...call,
     onCancel: (run) => {

@@ -1,7 +1,9 @@
+import { EMPTY_BYTES } from '../base/index.ts';
 import type {
   BidiStream,
   Call,
   GrpcStatus,
+  Message,
   Method,
   Service,
   ServerStream,
@@ -59,8 +61,7 @@ function countedMethod(method: Method, entry: MethodCounters): Method {
           received(entry, request);
           handle(request, call, (status, response) => {
             entry.handled[status?.code ?? 0]! += 1;
-            if (status === undefined)
-              sent(entry, response instanceof Uint8Array ? [response] : (response ?? []));
+            if (status === undefined) sent(entry, response ?? EMPTY_BYTES);
             reply(status, response);
           });
         },
@@ -102,9 +103,10 @@ function received(entry: MethodCounters, message: Uint8Array): void {
   entry.receivedBytes += message.length;
 }
 
-function sent(entry: MethodCounters, message: Slices): void {
+function sent(entry: MethodCounters, message: Message): void {
   entry.messagesSent++;
-  for (const slice of message) entry.sentBytes += slice.length;
+  if (!Array.isArray(message)) entry.sentBytes += message.length;
+  else for (const slice of message as Slices) entry.sentBytes += slice.length;
 }
 
 /** Passes everything on and counts what passes. */
@@ -141,7 +143,7 @@ class CountedStream<S extends ServerStream> implements ServerStream {
     this.stream.onCancel(run);
   }
 
-  send(message: Slices): boolean {
+  send(message: Message): boolean {
     sent(this.entry, message);
     return this.stream.send(message);
   }

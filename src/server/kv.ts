@@ -1,6 +1,6 @@
 import { EMPTY_BYTES } from '../base/index.ts';
 import type { OpResult, TxnResult } from '../store/index.ts';
-import type { Service } from '../transport/index.ts';
+import type { Message, Service } from '../transport/index.ts';
 import {
   decodeCompactionRequest,
   decodeDeleteRangeRequest,
@@ -13,12 +13,14 @@ import {
   encodeRangeResponse,
   encodeTxnResponse,
   operationsMax,
+  type LongMessage,
   type ResponseHeader,
   type ResponseOp,
   type TxnRequest,
   type TxnResponse,
 } from '../wire/index.ts';
 import type { ServerContext } from './context.ts';
+import { heldMessage } from './held-message.ts';
 import { rangeStreamMethod } from './range-stream.ts';
 import { answer, hotUnary } from './unary.ts';
 
@@ -28,12 +30,13 @@ const OPERATIONS_PER_OP_MAX = 8;
 /** `etcdserverpb.KV`. */
 export function kvService(context: ServerContext): Service {
   const { store, headers } = context;
+  const held = (message: Buffer | LongMessage): Message => heldMessage(store, message);
   const operationsLimit = Math.max(operationsMax, context.txnOpsMax * OPERATIONS_PER_OP_MAX);
   const range = hotUnary(decodeRangeRequest, (request, reply) =>
     store.range(
       request,
       answer(reply, ({ revision, kvs, more, count }) =>
-        encodeRangeResponse({ header: headers.at(revision), kvs, more, count }),
+        held(encodeRangeResponse({ header: headers.at(revision), kvs, more, count })),
       ),
     ),
   );
@@ -49,7 +52,7 @@ export function kvService(context: ServerContext): Service {
       request,
       requestBytes,
       answer(reply, ({ revision, deleted, prevKvs }) =>
-        encodeDeleteRangeResponse({ header: headers.at(revision), deleted, prevKvs }),
+        held(encodeDeleteRangeResponse({ header: headers.at(revision), deleted, prevKvs })),
       ),
     ),
   );
@@ -58,7 +61,7 @@ export function kvService(context: ServerContext): Service {
     store.txn(
       request,
       requestBytes,
-      answer(reply, (result) => encodeTxnResponse(txnResponse(result, headers.at(result.revision)))),
+      answer(reply, (result) => held(encodeTxnResponse(txnResponse(result, headers.at(result.revision))))),
     ),
   );
   const compact = hotUnary(decodeCompactionRequest, (request, reply) =>

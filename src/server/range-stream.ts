@@ -1,9 +1,15 @@
 import { ByteRuns } from '../base/index.ts';
-import type { RangeSink, RangeStream, StoreError } from '../store/index.ts';
+import type { RangeSink, RangeStream, StoreApi, StoreError } from '../store/index.ts';
 import type { Method, ServerStream } from '../transport/index.ts';
-import { decodeRangeRequest, encodeRangeStreamResponse, type RangeRequest } from '../wire/index.ts';
+import {
+  decodeRangeRequest,
+  encodeRangeStreamResponse,
+  type RangeRequest,
+  type RangeResponse,
+} from '../wire/index.ts';
 import type { ServerContext } from './context.ts';
 import { statusOf, statusOfMalformed } from './errors.ts';
+import { heldMessage } from './held-message.ts';
 import type { Headers } from './headers.ts';
 
 /** etcd 3.7's first chunk. Each following one doubles until it is about as large as a request may be. */
@@ -24,7 +30,7 @@ export function rangeStreamMethod(context: ServerContext): Method {
         stream.end(statusOfMalformed(error, 'stream'));
         return;
       }
-      const chunks = new Chunks(stream, context.headers, context.requestBytesMax);
+      const chunks = new Chunks(stream, context);
       chunks.start((sink) => context.store.rangeStream(request, sink));
     },
   };
@@ -33,16 +39,18 @@ export function rangeStreamMethod(context: ServerContext): Method {
 /** Cuts what the store finds into chunks whose size adapts, and passes the client's slowness on to the store. */
 class Chunks implements RangeSink {
   readonly #stream: ServerStream;
+  readonly #store: StoreApi;
   readonly #headers: Headers;
   readonly #chunkBytesMax: number;
   #keysMax = FIRST_CHUNK_KEYS;
   #chunk = new ByteRuns();
   #isFull = false;
 
-  constructor(stream: ServerStream, headers: Headers, chunkBytesMax: number) {
+  constructor(stream: ServerStream, { store, headers, requestBytesMax }: ServerContext) {
     this.#stream = stream;
+    this.#store = store;
     this.#headers = headers;
-    this.#chunkBytesMax = chunkBytesMax;
+    this.#chunkBytesMax = requestBytesMax;
   }
 
   start(open: (sink: RangeSink) => RangeStream): void {
@@ -69,20 +77,20 @@ class Chunks implements RangeSink {
       return;
     }
     const { revision, count, more } = result;
-    this.#stream.send(
-      encodeRangeStreamResponse({ header: this.#headers.at(revision), kvs: this.#chunk, more, count }),
-    );
+    this.#send({ header: this.#headers.at(revision), kvs: this.#chunk, more, count });
     this.#stream.end();
   }
 
   #flush(): void {
     const chunk = this.#chunk;
-    const ready = this.#stream.send(
-      encodeRangeStreamResponse({ header: undefined, kvs: chunk, more: false, count: 0 }),
-    );
+    const ready = this.#send({ header: undefined, kvs: chunk, more: false, count: 0 });
     this.#isFull ||= !ready;
     if (chunk.totalBytes * 2 <= this.#chunkBytesMax) this.#keysMax *= 2;
     else if (chunk.totalBytes >= this.#chunkBytesMax) this.#keysMax = Math.max(1, this.#keysMax >> 1);
     this.#chunk = new ByteRuns();
+  }
+
+  #send(response: RangeResponse): boolean {
+    return this.#stream.send(heldMessage(this.#store, encodeRangeStreamResponse(response)));
   }
 }

@@ -1,5 +1,5 @@
 import type { StoreError } from '../store/index.ts';
-import type { Method, Reply, Slices } from '../transport/index.ts';
+import type { Message, Method, Reply } from '../transport/index.ts';
 import { codecOf, type Codec, type ColdMessages } from '../wire/index.ts';
 import { statusOf, statusOfMalformed } from './errors.ts';
 
@@ -29,7 +29,7 @@ export function hotUnary<T>(
 /** Answers with the store's error, or with what `encode` makes of the result. */
 export function answer<R>(
   reply: Reply,
-  encode: (result: R) => Uint8Array | Slices,
+  encode: (result: R) => Message,
 ): (error: StoreError | undefined, result: R) => void {
   return (error, result) => {
     if (error !== undefined) reply(statusOf(error));

@@ -93,6 +93,7 @@ export class Collector {
 
   /** Takes a body that was read back. `take` has stopped at it, so that it is not full and not filtered by revision. */
   takeBody(body: Bytes): void {
+    this.kvs.ownBytes += body.length;
     this.#takeBody(body, 0, body.length);
   }
 

@@ -2,6 +2,7 @@
 
 export type { StoreErrorCode } from './errors.ts';
 export { GrpcCode, STORE_ERRORS, StoreError, storeError } from './errors.ts';
+export type { Held, Hold } from './holds.ts';
 export type { StoreLimits } from './limits.ts';
 export { DEFAULT_LIMITS, LEASE_TTL_MAX } from './limits.ts';
 export * from './results.ts';

@@ -18,8 +18,18 @@ export interface StoreLimits {
   readonly pinsMax: number;
   /** Bytes that pinned walks have found and not handed over. Beyond: `too many requests`. @default 4 GiB */
   readonly pinnedBytesMax: number;
-  /** How long a walk may pin its revision. Beyond: `request timed out`. @default 5 minutes */
+  /**
+   * How long a walk may pin its revision. Beyond: `request timed out`. The same for sending what it found. Beyond: the
+   * answer is broken off. @default 5 minutes
+   */
   readonly pinMsMax: number;
+  /** Key-values that answers under way refer to. Beyond: `too many requests` for lists. @default 16 Mi (256 MiB) */
+  readonly heldRunsMax: number;
+  /**
+   * Bytes that answers under way may keep in memory after the store has dropped them. Beyond: the oldest answers are broken
+   * off. What was read back for them, for which no further list begins, is counted apart. @default 1 GiB
+   */
+  readonly heldBytesMax: number;
   /** Alarms. Beyond: `too many requests`. @default 1,024 */
   readonly alarmsMax: number;
   /** Counts of pinned ranges that are remembered for the next page; the oldest goes. @default 4,096 */
@@ -48,6 +58,8 @@ export const DEFAULT_LIMITS: StoreLimits = {
   pinsMax: 1024,
   pinnedBytesMax: 4 * 2 ** 30,
   pinMsMax: 300_000,
+  heldRunsMax: 16 * 2 ** 20,
+  heldBytesMax: 2 ** 30,
   alarmsMax: 1024,
   countsRememberedMax: 4096,
   doubtMsMax: 1000,

@@ -7,6 +7,7 @@ import { countSteps } from './count.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
 import { fetchBodies } from './fetch.ts';
+import type { Holds } from './holds.ts';
 import type { StoreLimits } from './limits.ts';
 import type { Pin, Pins } from './pins.ts';
 import { rangeSteps, readRevision } from './range.ts';
@@ -27,6 +28,7 @@ interface StreamParts {
   readonly slices: Slices;
   readonly scheduler: Scheduler;
   readonly pins: Pins;
+  readonly holds: Holds;
   readonly limits: StoreLimits;
   readonly confirm: () => StoreErrorCode | undefined;
 }
@@ -65,7 +67,7 @@ export class StreamedRange implements RangeStream {
   }
 
   #start(): StoreErrorCode | undefined {
-    const { parts, scheduler, pins, limits, slices } = this.#options;
+    const { parts, scheduler, pins, holds, limits, slices } = this.#options;
     const request = this.#request;
     const refusal = checkRange(request);
     if (refusal !== undefined) return refusal;
@@ -75,6 +77,7 @@ export class StreamedRange implements RangeStream {
     const header = parts.state.revision;
     const revision = readRevision(request.revision, header, parts.state.compactedExact);
     if (typeof revision === 'string') return revision;
+    if (holds.isFull) return 'TooManyRequests';
     this.#pin = pins.open(revision);
     if (this.#pin === undefined) return 'TooManyRequests';
     this.#cancelTimeout = scheduler.after(limits.pinMsMax, () => {

@@ -152,6 +152,7 @@ function* inOrder(parts: ReadParts, collector: Collector, request: RangeRequest)
   const { sorter } = collector;
   if (sorter === undefined) return collector.kvs;
   const kvs = yield* sorter.sorted(parts.budget, cutOf(request));
+  kvs.ownBytes = collector.kvs.ownBytes;
   if (request.limit > 0) kvs.truncate(Math.min(kvs.count, request.limit));
   return kvs;
 }

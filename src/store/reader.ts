@@ -3,6 +3,7 @@ import type { Scheduler } from '../base/index.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
 import { hashKvSteps } from './hash-kv.ts';
+import type { Holds } from './holds.ts';
 import { leasesSteps } from './lease-calls.ts';
 import type { StoreLimits } from './limits.ts';
 import type { Pin, Pins } from './pins.ts';
@@ -35,6 +36,7 @@ export class Reader {
   readonly #slices: Slices;
   readonly #scheduler: Scheduler;
   readonly #pins: Pins;
+  readonly #holds: Holds;
   readonly #limits: StoreLimits;
   readonly #confirm: Confirm;
 
@@ -43,6 +45,7 @@ export class Reader {
     slices: Slices;
     scheduler: Scheduler;
     pins: Pins;
+    holds: Holds;
     limits: StoreLimits;
     confirm: Confirm;
   }) {
@@ -50,6 +53,7 @@ export class Reader {
     this.#slices = options.slices;
     this.#scheduler = options.scheduler;
     this.#pins = options.pins;
+    this.#holds = options.holds;
     this.#limits = options.limits;
     this.#confirm = options.confirm;
   }
@@ -65,6 +69,7 @@ export class Reader {
       const result = rangePoint(this.#parts, request, revision, header);
       if (result !== undefined) return this.#end(done, result, request.serializable);
     }
+    if (this.#holds.isFull) return fail(done, 'TooManyRequests');
     this.#walk(revision, request.serializable, done, (held) =>
       rangeSteps(this.#parts, request, revision, header, held),
     );
@@ -77,6 +82,7 @@ export class Reader {
         slices: this.#slices,
         scheduler: this.#scheduler,
         pins: this.#pins,
+        holds: this.#holds,
         limits: this.#limits,
         confirm: this.#confirm,
       },
@@ -88,6 +94,7 @@ export class Reader {
   /** A transaction that cannot write. It has been validated. */
   txn(request: TxnRequest, done: Done<TxnResult>): void {
     const { revision } = this.#parts.state;
+    if (this.#holds.isFull) return fail(done, 'TooManyRequests');
     // Ranges in it may read as far back as the compaction.
     const pinned = Math.min(revision, ...request.success.concat(request.failure).map(revisionOf));
     this.#walk(pinned, isSerializable(request), done, () => readOnlyTxnSteps(this.#parts, request, revision));

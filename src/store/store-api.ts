@@ -6,6 +6,7 @@ import type {
   RangeRequest,
   TxnRequest,
 } from '../wire/index.ts';
+import type { Held, Hold } from './holds.ts';
 import type {
   AlarmRequest,
   AlarmResult,
@@ -45,6 +46,8 @@ export interface StoreApi {
   put(request: PutRequest, requestBytes: number, done: Done<PutResult>): void;
   deleteRange(request: DeleteRangeRequest, requestBytes: number, done: Done<DeleteRangeResult>): void;
   txn(request: TxnRequest, requestBytes: number, done: Done<TxnResult>): void;
+  /** Whoever still refers to bodies of an answer after its call has ended says so, and when no more. */
+  hold(held: Held): Hold;
   /** A physical one ends when memory is trimmed and the log is cleaned. */
   compact(request: CompactionRequest, done: Done<RevisionResult>): void;
 

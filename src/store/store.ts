@@ -16,6 +16,8 @@ import { CountMemory } from './count-memory.ts';
 import { DeleteRangeCall } from './delete-range.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
+import { Holds } from './holds.ts';
+import type { Held, Hold } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { memberIdOf } from './identity.ts';
 import { GrantCall, RevokeCall, TimeToLiveCall } from './lease-calls.ts';
@@ -76,6 +78,7 @@ export class Store implements StoreApi {
   readonly #parts: WriteParts;
   readonly #queue: WriteQueue;
   readonly #reader: Reader;
+  readonly #holds: Holds;
   readonly #lessor: Lessor;
   readonly #housekeeping: Housekeeping;
   readonly #autoCompaction: AutoCompaction;
@@ -117,6 +120,7 @@ export class Store implements StoreApi {
     const slices = new Slices({ clock, scheduler, logger, unitsMax: limits.sliceUnitsMax });
     const released = (revision: number): void => this.#housekeeping.released(revision);
     const pins = new Pins({ index: state.index, clock, limits, released });
+    this.#holds = new Holds({ clock, segments: state.segments, limits });
     const member = this.memberId(options.name);
     const quota = new Quota({ state, writer: () => writer, member, bytesMax: options.quotaBytes ?? 0 });
     const { index, segments } = state;
@@ -126,7 +130,10 @@ export class Store implements StoreApi {
     this.#parts = { ...read, counts, writer, limits, pins, quota, later };
     this.#queue = new WriteQueue({ writer: () => writer, clock, scheduler, slices, limits });
     const confirm = (): StoreErrorCode | undefined => this.#confirm();
-    this.#reader = new Reader({ parts: this.#parts, slices, scheduler, pins, limits, confirm });
+    this.#reader = new Reader({
+      ...{ parts: this.#parts, slices, scheduler, pins, limits, confirm },
+      holds: this.#holds,
+    });
     const revoke = (id: bigint, done: (refusal: StoreErrorCode | undefined) => void): void =>
       this.#expire(id, done);
     this.#lessor = new Lessor({ state, clock, scheduler, logger, limits, revoke });
@@ -190,6 +197,10 @@ export class Store implements StoreApi {
     if (refusal === undefined && isReadOnly(request)) return this.#reader.txn(request, done);
     const call = new TxnCall(this.#parts, request, requestBytes, done);
     this.#submit(call, refusal ?? this.#admit(requestBytes));
+  }
+
+  hold(held: Held): Hold {
+    return this.#holds.hold(held);
   }
 
   compact(request: CompactionRequest, done: Done<RevisionResult>): void {

@@ -1,5 +1,6 @@
 /** Carries calls to services: bytes in, bytes out. Knows no etcd. */
 
+export type { ByteSource } from './byte-source.ts';
 export { TransportError, type TransportErrorCode } from './errors.ts';
 export {
   HttpBodyError,
@@ -16,6 +17,7 @@ export type {
   BidiStream,
   Call,
   GrpcServer,
+  Message,
   Method,
   Reply,
   ServerStream,

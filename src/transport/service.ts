@@ -1,3 +1,4 @@
+import type { ByteSource } from './byte-source.ts';
 import type { Listener } from './listener.ts';
 import type { GrpcStatus } from './status.ts';
 
@@ -9,8 +10,11 @@ import type { GrpcStatus } from './status.ts';
  * must not change after they have been handed over.
  */
 
-/** One message as the concatenation of its parts, so that a list is sent without being copied together first. */
+/** One message as the concatenation of its parts, so that it is sent without being copied together first. */
 export type Slices = readonly Uint8Array[];
+
+/** A message in one of the forms in which a handler may have it; a source is closed by whoever was given it. */
+export type Message = Uint8Array | Slices | ByteSource;
 
 /** What a handler may know about the call that it serves. */
 export interface Call {
@@ -29,13 +33,13 @@ export interface Call {
 }
 
 /** Ends a unary call: with a status, or with a response. Called once; a second time is a bug. */
-export type Reply = (status: GrpcStatus | undefined, response?: Uint8Array | Slices) => void;
+export type Reply = (status: GrpcStatus | undefined, response?: Message) => void;
 
 export type UnaryHandler = (request: Uint8Array, call: Call, reply: Reply) => void;
 
 export interface ServerStream extends Call {
   /** Sends one message. False: the client is behind; send no more until `onDrain`'s callback runs. */
-  send(message: Slices): boolean;
+  send(message: Message): boolean;
   /** Runs each time that the stream takes messages again after `send` returned false. */
   onDrain(run: () => void): void;
   /** Ends the call after everything sent so far: successfully, or with a status. */

@@ -1,8 +1,9 @@
 import { EMPTY_BYTES } from '../base/index.ts';
 import { headerFieldSize, writeHeaderField } from './header.ts';
+import type { LongMessage } from './long-message.ts';
+import { kvFieldsSize, MessageWriter } from './message-writer.ts';
 import type { DeleteRangeRequest, DeleteRangeResponse } from './messages.ts';
 import { Reader } from './reader.ts';
-import { kvFieldsSize, SliceWriter } from './slice-writer.ts';
 import {
   boolFieldSize,
   bytesFieldSize,
@@ -83,16 +84,16 @@ export function deleteRangeResponseSize(response: DeleteRangeResponse): number {
 }
 
 /** Writes a response, whose size the caller knows, behind what the writer has. */
-export function appendDeleteRangeResponse(writer: SliceWriter, response: DeleteRangeResponse): void {
+export function appendDeleteRangeResponse(writer: MessageWriter, response: DeleteRangeResponse): void {
   writer.reserve(headerFieldSize(response.header) + int64FieldSize(response.deleted));
   writer.offset = writeHeaderField(writer.target, writer.offset, response.header);
   writer.offset = writeInt64Field(writer.target, writer.offset, DELETED, response.deleted);
   writer.kvFields(PREV_KVS, response.prevKvs);
 }
 
-/** The response as slices, of which the large ones are views of the runs: they must not change until sent. */
-export function encodeDeleteRangeResponse(response: DeleteRangeResponse): Uint8Array[] {
-  const writer = new SliceWriter(deleteRangeResponseSize(response));
+/** The response, at once or while it is sent: the runs must not change until then. */
+export function encodeDeleteRangeResponse(response: DeleteRangeResponse): Buffer | LongMessage {
+  const writer = new MessageWriter(deleteRangeResponseSize(response));
   appendDeleteRangeResponse(writer, response);
   return writer.finish();
 }

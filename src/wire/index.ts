@@ -16,6 +16,7 @@ export * from './header.ts';
 export * from './key-value.ts';
 export * from './lease.ts';
 export * from './lease-messages.ts';
+export { LongMessage } from './long-message.ts';
 export * from './maintenance-messages.ts';
 export type { FieldKind, FieldShape, MessageShape } from './message-shape.ts';
 export * from './messages.ts';
@@ -29,7 +30,6 @@ export {
   rangeResponseSize,
 } from './range.ts';
 export { Reader, WireType } from './reader.ts';
-export { SliceWriter } from './slice-writer.ts';
 export { encodeTxnRequest } from './txn-encode.ts';
 export { decodeTxnRequest, operationsMax, txnDepthMax } from './txn-request.ts';
 export { encodeTxnResponse } from './txn-response.ts';

@@ -1,8 +1,9 @@
 import { EMPTY_BYTES } from '../base/index.ts';
 import { headerFieldSize, writeHeaderField } from './header.ts';
+import type { LongMessage } from './long-message.ts';
 import type { RangeRequest, RangeResponse } from './messages.ts';
 import { Reader } from './reader.ts';
-import { kvFieldsSize, SINGLE_BUFFER_BYTES_MAX, SliceWriter } from './slice-writer.ts';
+import { kvFieldsSize, MessageWriter, SHORT_MESSAGE_BYTES_MAX } from './message-writer.ts';
 import {
   boolFieldSize,
   bytesFieldSize,
@@ -168,7 +169,7 @@ export function rangeResponseSize(response: RangeResponse): number {
 }
 
 /** Writes a response, whose size the caller knows, behind what the writer has. */
-export function appendRangeResponse(writer: SliceWriter, response: RangeResponse): void {
+export function appendRangeResponse(writer: MessageWriter, response: RangeResponse): void {
   writer.reserve(headerFieldSize(response.header));
   writer.offset = writeHeaderField(writer.target, writer.offset, response.header);
   writer.kvFields(KVS, response.kvs);
@@ -177,17 +178,16 @@ export function appendRangeResponse(writer: SliceWriter, response: RangeResponse
   writer.offset = writeInt64Field(writer.target, writer.offset, COUNT, response.count);
 }
 
-/** The response as slices, of which the large ones are views of the runs: they must not change until sent. */
-export function encodeRangeResponse(response: RangeResponse): Uint8Array[] {
+/** The response, at once or while it is sent: the runs must not change until then. */
+export function encodeRangeResponse(response: RangeResponse): Buffer | LongMessage {
   const size = rangeResponseSize(response);
-  const isPoint = response.kvs.count <= 1 && size > 0 && size <= SINGLE_BUFFER_BYTES_MAX;
-  if (isPoint) return [encodePoint(response, size)];
-  const writer = new SliceWriter(size);
+  if (response.kvs.count <= 1 && size <= SHORT_MESSAGE_BYTES_MAX) return encodePoint(response, size);
+  const writer = new MessageWriter(size);
   appendRangeResponse(writer, response);
   return writer.finish();
 }
 
-/** What most calls get, one key-value at most: without the machinery of slices in half the time. */
+/** What most calls get, one key-value at most: without the machinery of a writer in half the time. */
 function encodePoint({ header, kvs, more, count }: RangeResponse, size: number): Buffer {
   const target = Buffer.allocUnsafe(size);
   let at = writeHeaderField(target, 0, header);
@@ -201,10 +201,10 @@ function encodePoint({ header, kvs, more, count }: RangeResponse, size: number):
   return target;
 }
 
-/** One message of `KV.RangeStream`, as slices like `encodeRangeResponse`. */
-export function encodeRangeStreamResponse(response: RangeResponse): Uint8Array[] {
+/** One message of `KV.RangeStream`, like `encodeRangeResponse`. */
+export function encodeRangeStreamResponse(response: RangeResponse): Buffer | LongMessage {
   const size = rangeResponseSize(response);
-  const writer = new SliceWriter(messageFieldSize(size));
+  const writer = new MessageWriter(messageFieldSize(size));
   writer.frame(STREAM_RANGE_RESPONSE, size);
   appendRangeResponse(writer, response);
   return writer.finish();

@@ -1,10 +1,11 @@
 import { assert } from '../base/index.ts';
 import { appendDeleteRangeResponse, deleteRangeResponseSize } from './delete-range.ts';
 import { headerFieldSize, writeHeaderField } from './header.ts';
+import type { LongMessage } from './long-message.ts';
+import { MessageWriter } from './message-writer.ts';
 import type { ResponseOp, TxnResponse } from './messages.ts';
 import { putResponseSize } from './put.ts';
 import { appendRangeResponse, rangeResponseSize } from './range.ts';
-import { SliceWriter } from './slice-writer.ts';
 import { boolFieldSize, messageFieldSize, writeBoolField } from './writer.ts';
 
 /** `KV.Txn`, as it is answered. */
@@ -14,10 +15,10 @@ const RESPONSES = 0x1a;
 const PUT_PREV_KV = 0x12;
 const responseTags = { range: 0x0a, put: 0x12, deleteRange: 0x1a, txn: 0x22 } as const;
 
-/** The response as slices, of which the large ones are views of the runs: they must not change until sent. */
-export function encodeTxnResponse(response: TxnResponse): Uint8Array[] {
+/** The response, at once or while it is sent: the runs must not change until then. */
+export function encodeTxnResponse(response: TxnResponse): Buffer | LongMessage {
   const sizes: number[] = [];
-  const writer = new SliceWriter(measureTxn(response, sizes));
+  const writer = new MessageWriter(measureTxn(response, sizes));
   const written = appendTxn(writer, response, sizes, 0);
   assert(written === sizes.length, 'every measured response is written');
   return writer.finish();
@@ -49,7 +50,7 @@ function measureOp(op: ResponseOp, sizes: number[]): number {
 }
 
 /** Returns how many of `sizes` are used up. */
-function appendTxn(writer: SliceWriter, response: TxnResponse, sizes: number[], firstSize: number): number {
+function appendTxn(writer: MessageWriter, response: TxnResponse, sizes: number[], firstSize: number): number {
   writer.reserve(headerFieldSize(response.header) + boolFieldSize(response.succeeded));
   writer.offset = writeHeaderField(writer.target, writer.offset, response.header);
   writer.offset = writeBoolField(writer.target, writer.offset, SUCCEEDED, response.succeeded);
@@ -63,7 +64,7 @@ function appendTxn(writer: SliceWriter, response: TxnResponse, sizes: number[], 
   return next;
 }
 
-function appendOp(writer: SliceWriter, op: ResponseOp, sizes: number[], next: number): number {
+function appendOp(writer: MessageWriter, op: ResponseOp, sizes: number[], next: number): number {
   switch (op.kind) {
     case 'range':
       appendRangeResponse(writer, op.response);

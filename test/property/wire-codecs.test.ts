@@ -41,6 +41,7 @@ import {
   type ResponseOp,
   type TxnResponse,
 } from '../../src/wire/index.ts';
+import { bytesOf } from '../support/messages.ts';
 import {
   deleteRangeRequest,
   headerOf,
@@ -160,18 +161,18 @@ const kvLists = fc.array(keyValue, { maxLength: 6 });
 describe('responses', () => {
   test.prop([headerParts, kvLists, fc.boolean(), natural])('RangeResponse', (header, kvs, more, count) => {
     const response = { header: headerOf(header), kvs: runsOf(kvs), more, count };
-    const whole = Buffer.concat(encodeRangeResponse(response));
+    const whole = bytesOf(encodeRangeResponse(response));
     const shape = { header, kvs: kvs.map(keyValueShape), more, count };
     expect(whole.equals(codecOf<Shape>('etcdserverpb.RangeResponse').encode(shape))).toBe(true);
     expect(whole.length).toBe(rangeResponseSize(response));
-    const streamed = Buffer.concat(encodeRangeStreamResponse(response));
+    const streamed = bytesOf(encodeRangeStreamResponse(response));
     const stream = codecOf<Shape>('etcdserverpb.RangeStreamResponse');
     expect(streamed.equals(stream.encode({ range_response: shape }))).toBe(true);
   });
 
   test.prop([headerParts, kvLists, natural])('DeleteRangeResponse', (header, kvs, deleted) => {
     const response = { header: headerOf(header), deleted, prevKvs: runsOf(kvs) };
-    const whole = Buffer.concat(encodeDeleteRangeResponse(response));
+    const whole = bytesOf(encodeDeleteRangeResponse(response));
     const shape = { header, deleted, prev_kvs: kvs.map(keyValueShape) };
     expect(whole.equals(codecOf<Shape>('etcdserverpb.DeleteRangeResponse').encode(shape))).toBe(true);
   });
@@ -251,7 +252,7 @@ const txnPairs = fc.letrec<{ txn: TxnPair; op: OpPair }>((tie) => ({
 
 describe('responses of several messages', () => {
   test.prop([txnPairs])('TxnResponse', ({ hand, shape }) => {
-    const whole = Buffer.concat(encodeTxnResponse(hand));
+    const whole = bytesOf(encodeTxnResponse(hand));
     expect(whole.equals(codecOf<Shape>('etcdserverpb.TxnResponse').encode(shape))).toBe(true);
   });
 

@@ -94,6 +94,13 @@ export class FakeExchange implements HttpExchange {
     this.#end();
   }
 
+  isDestroyed = false;
+
+  destroy(): void {
+    this.isDestroyed = true;
+    this.cancel();
+  }
+
   onCancel(run: () => void): void {
     this.#cancelListeners.push(run);
   }

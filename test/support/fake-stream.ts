@@ -1,4 +1,5 @@
 import { HpackDecoder } from '../../src/transport/hpack/index.ts';
+import { bodyBytes, closeBody, writeBody } from '../../src/transport/http2/body.ts';
 import {
   RequestHead,
   type Body,
@@ -86,8 +87,13 @@ export class FakeStream implements Http2Stream {
   }
 
   write(prefix: Uint8Array, body: Body): boolean {
-    if (this.closed) return false;
-    this.body = Buffer.concat([this.body, prefix, ...(body instanceof Uint8Array ? [body] : body)]);
+    if (this.closed) {
+      closeBody(body);
+      return false;
+    }
+    const bytes = Buffer.alloc(bodyBytes(body));
+    writeBody(bytes, 0, Buffer.alloc(0), body);
+    this.body = Buffer.concat([this.body, prefix, bytes]);
     return this.takesMore;
   }
 

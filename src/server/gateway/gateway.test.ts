@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { FakeExchange, type FakeRequest } from '../../../test/support/fake-exchange.ts';
+import { bytesOf, TestSource } from '../../../test/support/messages.ts';
 import { ByteRuns } from '../../base/index.ts';
 import type { BidiStream, Method, Reply, ServerStream } from '../../transport/index.ts';
 import { codecOf, encodeKeyValue, encodeRangeResponse } from '../../wire/index.ts';
@@ -46,7 +47,7 @@ const unary = (run: (request: Uint8Array, reply: Reply) => void): Record<string,
 const RANGE = { path: '/v3/kv/range' };
 const WATCH = { path: '/v3/watch' };
 
-function listOf(count: number, valueBytes: number): Uint8Array[] {
+function listOf(count: number, valueBytes: number): TestSource {
   const kvs = new ByteRuns();
   const value = Buffer.alloc(valueBytes, 'v');
   const kv = encodeKeyValue({
@@ -58,13 +59,15 @@ function listOf(count: number, valueBytes: number): Uint8Array[] {
     lease: 0n,
   });
   for (let i = 0; i < count; i++) kvs.push(kv, 0, kv.length);
-  return encodeRangeResponse({ header: undefined, kvs, more: false, count });
+  return new TestSource(bytesOf(encodeRangeResponse({ header: undefined, kvs, more: false, count })));
 }
 
 describe('a call with one answer', () => {
   test('gets the message and answers with one', async () => {
     let seen: Uint8Array | undefined;
-    const answer = encodeRangeResponse({ header: undefined, kvs: new ByteRuns(), more: true, count: 3 });
+    const answer = bytesOf(
+      encodeRangeResponse({ header: undefined, kvs: new ByteRuns(), more: true, count: 3 }),
+    );
     const methods = unary((request, reply) => {
       seen = request;
       reply(undefined, answer);

@@ -1,6 +1,8 @@
 /** Goal: messages become the JSON that etcd writes, whatever their size and however their bytes are cut. */
 import { describe, expect, test } from 'vitest';
+import { bytesOf, TestSource } from '../../../test/support/messages.ts';
 import { ByteRuns } from '../../base/index.ts';
+import type { Message } from '../../transport/index.ts';
 import {
   codecOf,
   encodeKeyValue,
@@ -12,16 +14,16 @@ import { JsonEncoder, type JsonEncoderOptions } from './json-encoder.ts';
 
 type Fields = Record<string, unknown>;
 
-function pieces(type: string, slices: readonly Uint8Array[], options?: JsonEncoderOptions): Buffer[] {
-  const encoder = new JsonEncoder(messageShape(type), slices, options);
+function pieces(type: string, message: Message, options?: JsonEncoderOptions): Buffer[] {
+  const encoder = new JsonEncoder(messageShape(type), message, options);
   const all: Buffer[] = [];
   while (!encoder.isDone) all.push(encoder.next());
   expect(encoder.next()).toHaveLength(0);
   return all;
 }
 
-function json(type: string, slices: readonly Uint8Array[], options?: JsonEncoderOptions): string {
-  return Buffer.concat(pieces(type, slices, options)).toString('utf8');
+function json(type: string, message: Message, options?: JsonEncoderOptions): string {
+  return Buffer.concat(pieces(type, message, options)).toString('utf8');
 }
 
 function encode(type: string, message: Fields, options?: JsonEncoderOptions): string {
@@ -44,7 +46,7 @@ function list(count: number, valueBytes: number): Uint8Array[] {
     kvs.push(kv, 0, kv.length);
   }
   const header = { identity: headerIdentity(2n ** 64n - 1n, 7n), revision: 2 ** 40, raftTerm: 3 };
-  return encodeRangeResponse({ header, kvs, more: true, count });
+  return [bytesOf(encodeRangeResponse({ header, kvs, more: true, count }))];
 }
 
 describe('a message', () => {
@@ -130,6 +132,15 @@ describe('a list', () => {
       );
     },
   );
+
+  test('is the same from a source, which is closed when all of it has been read', () => {
+    for (const valueBytes of [0, 100, 40_000]) {
+      const message = list(5, valueBytes);
+      const source = new TestSource(message[0]!);
+      expect(json('etcdserverpb.RangeResponse', source)).toBe(json('etcdserverpb.RangeResponse', message));
+      expect(source).toMatchObject({ position: source.length, closed: 1 });
+    }
+  });
 
   test('promise 8: is made in pieces of at most 64 KiB, however large it is', () => {
     const all = pieces('etcdserverpb.RangeResponse', list(2_000, 2_000));

@@ -1,4 +1,5 @@
 import { assert } from '../../base/index.ts';
+import type { Message } from '../../transport/index.ts';
 import type { FieldKind, FieldShape, MessageShape } from '../../wire/index.ts';
 import { WireType } from '../../wire/reader.ts';
 import { writeTail, writeTriple, writeTriples } from './base64-writer.ts';
@@ -76,7 +77,7 @@ export interface JsonEncoderOptions {
  * Writes a protobuf message as JSON, in pieces, so that a list of any size takes no more memory than a piece and can be
  * interrupted after each. The rules are those of Go's protojson with `UseProtoNames`: zeros are absent, 64-bit numbers are
  * strings, bytes are base64, no space anywhere. The message is one of this program's own: fields in the order of their
- * numbers, which is the order in which they are written. Its slices must not change until the last piece is made.
+ * numbers, which is the order in which they are written. It must not change until the last piece is made.
  */
 export class JsonEncoder {
   readonly #cursor: SliceCursor;
@@ -92,12 +93,22 @@ export class JsonEncoder {
   #text: Buffer;
   #isDone = false;
 
-  constructor(shape: MessageShape, slices: readonly Uint8Array[], options: JsonEncoderOptions = {}) {
-    this.#cursor = new SliceCursor(slices);
+  constructor(shape: MessageShape, message: Message, options: JsonEncoderOptions = {}) {
+    this.#cursor = new SliceCursor(message);
     this.#escapesHtml = options.escapesHtml ?? false;
     this.#suffix = options.suffix ?? '';
     this.#text = Buffer.from(`${options.prefix ?? ''}{`);
     this.#push(shape, this.#cursor.size);
+  }
+
+  /** No further piece is wanted. A message of which all has been given out is closed. */
+  close(): void {
+    this.#cursor.close();
+  }
+
+  /** The message is to be given up: see ByteSource. */
+  get isOverdue(): boolean {
+    return this.#cursor.isOverdue;
   }
 
   /** Whether all of it has been given out. */
@@ -125,6 +136,7 @@ export class JsonEncoder {
     const frame = this.#frames.at(-1);
     if (frame === undefined) {
       this.#isDone = true;
+      this.close();
       return;
     }
     if (this.#cursor.position >= frame.end) {

@@ -18,6 +18,7 @@ export class JsonSender {
     exchange.onDrain(() => {
       if (this.#state === 'blocked') this.#send();
     });
+    exchange.onCancel(() => this.#encoder?.close());
   }
 
   /** Looks whether there is something to send. */
@@ -25,8 +26,9 @@ export class JsonSender {
     if (this.#state === 'idle') this.#send();
   }
 
-  /** Sends a piece that has been made already, and what comes after it. */
-  begin(piece: Uint8Array): void {
+  /** Sends a piece that an encoder has made already, and what comes after it. */
+  begin(encoder: JsonEncoder, piece: Uint8Array): void {
+    this.#encoder = encoder;
     if (this.#exchange.write(piece)) this.#send();
     else this.#state = 'blocked';
   }
@@ -35,7 +37,14 @@ export class JsonSender {
     this.#state = 'sending';
     const untilMs = performance.now() + sliceMsMax;
     for (;;) {
-      if (this.#exchange.ended) return;
+      if (this.#exchange.ended) {
+        this.#encoder?.close();
+        return;
+      }
+      if (this.#encoder?.isOverdue === true) {
+        this.#exchange.destroy();
+        return;
+      }
       if (this.#encoder === undefined || this.#encoder.isDone) {
         this.#encoder = this.#next();
         if (this.#encoder === undefined) break;

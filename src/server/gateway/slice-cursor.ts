@@ -1,6 +1,13 @@
 import { assert } from '../../base/index.ts';
+import type { ByteSource, Message, Slices } from '../../transport/index.ts';
 
-/** Reads a message that lies in slices, wherever they are cut. The message comes from this program: it is trusted. */
+/** What is read of a source at a time. */
+const SOURCE_BYTES = 16 * 1024;
+
+/**
+ * Reads a message, wherever its bytes are cut; a source as far as is asked for. The message comes from this program: it is
+ * trusted.
+ */
 export class SliceCursor {
   /** Bytes read so far, counted over all slices. */
   position = 0;
@@ -9,25 +16,52 @@ export class SliceCursor {
   offset = 0;
   readonly size: number;
   readonly #slices: readonly Uint8Array[];
+  readonly #source: ByteSource | undefined;
   #index = 0;
+  /** Bytes that have not been asked of the source. */
+  #unread = 0;
+  #isClosed = false;
   #low = 0;
   #high = 0;
 
-  constructor(slices: readonly Uint8Array[]) {
-    this.#slices = slices;
-    this.slice = slices[0] ?? EMPTY;
-    let size = 0;
-    for (const each of slices) size += each.length;
+  constructor(message: Message) {
+    this.#source = sourceOf(message);
+    this.#slices = slicesOf(message);
+    this.slice = this.#slices[0] ?? EMPTY;
+    this.#unread = this.#source?.length ?? 0;
+    let size = this.#unread;
+    for (const each of this.#slices) size += each.length;
     this.size = size;
+  }
+
+  /** Nothing more will be read. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#source?.close();
+  }
+
+  /** The message is to be given up: see ByteSource. */
+  get isOverdue(): boolean {
+    return this.#source?.isOverdue === true && !this.#isClosed;
   }
 
   /** Bytes that can be read from `slice` at `offset`; 0 only at the end of everything. */
   available(): number {
+    if (this.#unread > 0 && this.offset >= this.slice.length) this.#fill();
     while (this.offset >= this.slice.length && this.#index < this.#slices.length - 1) {
       this.slice = this.#slices[++this.#index]!;
       this.offset = 0;
     }
     return this.slice.length - this.offset;
+  }
+
+  #fill(): void {
+    const length = Math.min(SOURCE_BYTES, this.#unread);
+    if (this.slice.length !== length) this.slice = Buffer.allocUnsafe(length);
+    this.#source?.read(this.slice, 0, length);
+    this.#unread -= length;
+    this.offset = 0;
   }
 
   byte(): number {
@@ -118,3 +152,21 @@ export class SliceCursor {
 }
 
 const EMPTY = new Uint8Array(0);
+
+function slicesOf(message: Message): Slices {
+  if (Array.isArray(message)) return message as Slices;
+  return ArrayBuffer.isView(message) ? [message] : [];
+}
+
+function sourceOf(message: Message): ByteSource | undefined {
+  return Array.isArray(message) || ArrayBuffer.isView(message) ? undefined : (message as ByteSource);
+}
+
+/** The message is not sent. */
+export function closeMessage(message: Message): void {
+  sourceOf(message)?.close();
+}
+
+export function messageBytes(message: Message): number {
+  return slicesOf(message).reduce((sum, { length }) => sum + length, sourceOf(message)?.length ?? 0);
+}

@@ -1,8 +1,9 @@
-import type { BidiStream, GrpcStatus, Slices } from '../../transport/index.ts';
+import type { BidiStream, GrpcStatus, Message } from '../../transport/index.ts';
 import type { MessageShape } from '../../wire/index.ts';
 import { GatewayCall, type GatewayCallOptions } from './call.ts';
 import { JsonEncoder } from './json-encoder.ts';
 import { JsonSender } from './json-sender.ts';
+import { closeMessage, messageBytes } from './slice-cursor.ts';
 import {
   DEADLINE_EXCEEDED,
   errorHeaders,
@@ -35,7 +36,7 @@ const sliceMsMax = 1;
 export class GatewayStreamCall extends GatewayCall implements BidiStream {
   readonly #response: MessageShape;
   readonly #sender: JsonSender;
-  readonly #waiting: Slices[] = [];
+  readonly #waiting: Message[] = [];
   #waitingBytes = 0;
   #isFull = false;
   #isStarted = false;
@@ -54,10 +55,14 @@ export class GatewayStreamCall extends GatewayCall implements BidiStream {
     this.#response = response;
     this.#onFault = onFault;
     this.#sender = new JsonSender(this.exchange, () => this.#nextEncoder());
+    this.exchange.onCancel(() => this.#waiting.splice(0).forEach(closeMessage));
   }
 
-  send(message: Slices): boolean {
-    if (this.ended) return false;
+  send(message: Message): boolean {
+    if (this.ended) {
+      closeMessage(message);
+      return false;
+    }
     this.#waiting.push(message);
     this.#waitingBytes += costOf(message);
     this.#isFull ||= this.#waitingBytes >= waitingBytesMax;
@@ -143,7 +148,7 @@ export class GatewayStreamCall extends GatewayCall implements BidiStream {
     this.exchange.write(`{"error":${statusJson(status, 'stream')}}\n`);
   }
 
-  #sent(message: Slices): void {
+  #sent(message: Message): void {
     this.#waitingBytes -= costOf(message);
     if (!this.#isFull || this.#waitingBytes > waitingBytesLow) return;
     this.#isFull = false;
@@ -186,8 +191,6 @@ export class GatewayStreamCall extends GatewayCall implements BidiStream {
 
 const LINE = { prefix: '{"result":', suffix: '}\n', escapesHtml: true };
 
-function costOf(message: Slices): number {
-  let length = messageOverheadBytes;
-  for (const slice of message) length += slice.length;
-  return length;
+function costOf(message: Message): number {
+  return messageOverheadBytes + messageBytes(message);
 }

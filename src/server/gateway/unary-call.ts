@@ -1,8 +1,9 @@
-import type { GrpcStatus, Slices } from '../../transport/index.ts';
+import type { GrpcStatus, Message } from '../../transport/index.ts';
 import type { MessageShape } from '../../wire/index.ts';
 import { GatewayCall, type GatewayCallOptions } from './call.ts';
 import { JsonEncoder } from './json-encoder.ts';
 import { JsonSender } from './json-sender.ts';
+import { closeMessage } from './slice-cursor.ts';
 import { DEADLINE_EXCEEDED, errorHeaders, httpStatusOf, MESSAGE_HEADERS, statusJson } from './status.ts';
 
 /** A call with one answer. */
@@ -15,10 +16,10 @@ export class GatewayUnaryCall extends GatewayCall {
   }
 
   /** A `Reply`. */
-  reply(status: GrpcStatus | undefined, response: Uint8Array | Slices = []): void {
-    if (!this.finish()) return;
-    if (status !== undefined) this.#fail(status);
-    else this.#answer(response instanceof Uint8Array ? [response] : response);
+  reply(status: GrpcStatus | undefined, response: Message = []): void {
+    if (!this.finish()) closeMessage(response);
+    else if (status !== undefined) this.#fail(status);
+    else this.#answer(response);
   }
 
   protected override expired(): void {
@@ -30,7 +31,7 @@ export class GatewayUnaryCall extends GatewayCall {
   }
 
   /** A small answer goes at once; of a large one, only what the client takes is made. */
-  #answer(message: Slices): void {
+  #answer(message: Message): void {
     const { exchange } = this;
     const encoder = new JsonEncoder(this.#response, message);
     const first = encoder.next();
@@ -40,10 +41,9 @@ export class GatewayUnaryCall extends GatewayCall {
     }
     exchange.start(200, MESSAGE_HEADERS);
     const sender = new JsonSender(exchange, () => {
-      if (!encoder.isDone) return encoder;
       exchange.finish();
       return undefined;
     });
-    sender.begin(first);
+    sender.begin(encoder, first);
   }
 }

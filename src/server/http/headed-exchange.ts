@@ -66,6 +66,10 @@ export class HeadedExchange implements HttpExchange {
     this.#exchange.finish();
   }
 
+  destroy(): void {
+    this.#exchange.destroy();
+  }
+
   onCancel(run: () => void): void {
     this.#exchange.onCancel(run);
   }

@@ -1,5 +1,7 @@
-import { gunzip as zlibGunzip, gunzipSync, gzip as zlibGzip, gzipSync, type ZlibOptions } from 'node:zlib';
+import { createGzip, gunzip as zlibGunzip, gunzipSync, gzipSync, type ZlibOptions } from 'node:zlib';
+import type { Message } from '../service.ts';
 import { GrpcCode, type GrpcStatus } from '../status.ts';
+import { closeMessage, isSlices, isSource } from './prefix.ts';
 
 /** Compressed messages up to this length are inflated at once, if what they hold is not longer than the other. */
 export const inflatedNowBytesMax = 1024;
@@ -8,6 +10,8 @@ const inflatedNowContentMax = 16 * 1024;
 export const deflatedNowBytesMax = 16 * 1024;
 /** Longer messages are sent as they are, as every message may be. */
 export const deflatedBytesMax = 64 * 1024 * 1024;
+/** What is deflated in one go of those that are longer. */
+const pieceBytesMax = 64 * 1024;
 
 /** With `info` zlib tells how much of its input it has used. */
 interface Inflated {
@@ -44,14 +48,55 @@ export function gunzip(bytes: Buffer, bytesMax: number, done: (result: Buffer | 
   });
 }
 
-/** Deflates a message of parts. */
-export function gzipNow(message: readonly Uint8Array[]): Buffer {
-  return gzipSync(Buffer.concat(message));
+/** Deflates a message. */
+export function gzipNow(message: Message): Buffer {
+  const pieces = [...piecesOf(message)];
+  closeMessage(message);
+  return gzipSync(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
 }
 
-/** The same off the event loop. `done` gets undefined when zlib has no memory. */
-export function gzip(message: readonly Uint8Array[], done: (result: Buffer | undefined) => void): void {
-  zlibGzip(Buffer.concat(message), (error, result) => done(error === null ? result : undefined));
+/**
+ * The same off the event loop, a piece after the other. `done` gets undefined when nobody wants it any more or zlib has no
+ * memory.
+ */
+export function gzip(
+  message: Message,
+  isWanted: () => boolean,
+  done: (result: Buffer | undefined) => void,
+): void {
+  const stream = createGzip();
+  const deflated: Buffer[] = [];
+  stream.on('data', (part: Buffer) => deflated.push(part));
+  stream.once('end', () => done(Buffer.concat(deflated)));
+  stream.once('error', () => done(undefined));
+  stream.once('close', () => closeMessage(message));
+  const pieces = piecesOf(message);
+  const goOn = (): void => {
+    if (stream.destroyed) return;
+    if (!isWanted()) {
+      stream.destroy();
+      done(undefined);
+      return;
+    }
+    const piece = pieces.next();
+    if (piece.done === true) stream.end();
+    else stream.write(piece.value, goOn);
+  };
+  goOn();
+}
+
+function* piecesOf(message: Message): Generator<Uint8Array, void> {
+  if (isSource(message)) {
+    for (let at = 0; at < message.length; at += pieceBytesMax) {
+      const piece = Buffer.allocUnsafe(Math.min(pieceBytesMax, message.length - at));
+      message.read(piece, 0, piece.length);
+      yield piece;
+    }
+    return;
+  }
+  for (const slice of isSlices(message) ? message : [message]) {
+    for (let at = 0; at < slice.length; at += pieceBytesMax) yield slice.subarray(at, at + pieceBytesMax);
+  }
 }
 
 function checked({ buffer, engine }: Inflated, bytes: Buffer, bytesMax: number): Buffer | GrpcStatus {

@@ -1,4 +1,5 @@
-import type { Slices } from '../service.ts';
+import type { ByteSource } from '../byte-source.ts';
+import type { Message, Slices } from '../service.ts';
 
 /** Length of what precedes each message: a flag and four bytes of length. */
 export const prefixBytes = 5;
@@ -15,10 +16,23 @@ export function prefixOf(flag: 0 | 1, length: number): Buffer {
   return scratch;
 }
 
-/** Length of a message in one part or in several. */
-export function lengthOf(message: Uint8Array | Slices): number {
-  if (message instanceof Uint8Array) return message.length;
+/** Length of a message in whatever form. */
+export function lengthOf(message: Message): number {
+  if (!isSlices(message)) return message.length;
   let length = 0;
   for (let i = 0; i < message.length; i++) length += message[i]!.length;
   return length;
+}
+
+export function isSlices(message: Message): message is Slices {
+  return Array.isArray(message);
+}
+
+export function isSource(message: Message): message is ByteSource {
+  return !isSlices(message) && !ArrayBuffer.isView(message);
+}
+
+/** The message is not sent. */
+export function closeMessage(message: Message): void {
+  if (isSource(message)) message.close();
 }

@@ -1,24 +1,28 @@
-import type { BidiHandler, BidiStream, ServerStream, ServerStreamHandler, Slices } from '../service.ts';
+import type { BidiHandler, BidiStream, Message, ServerStream, ServerStreamHandler } from '../service.ts';
 import { GrpcCode, type GrpcStatus } from '../status.ts';
 import { GrpcCall, sendBytesMax, unexpectedEnd } from './call.ts';
 import { deflatedNowBytesMax, gzipNow } from './gzip.ts';
 import { MessageReader } from './message-reader.ts';
-import { lengthOf, prefixOf } from './prefix.ts';
+import { closeMessage, lengthOf, prefixOf } from './prefix.ts';
 
 /** Calls with any number of answers. What waits is counted by the stream below, in bytes. */
 abstract class StreamCall extends GrpcCall implements ServerStream {
   readonly #drainListeners: (() => void)[] = [];
 
-  send(message: Slices): boolean {
-    if (this.ended) return false;
+  send(message: Message): boolean {
+    if (this.ended) {
+      closeMessage(message);
+      return false;
+    }
     let length = lengthOf(message);
     if (length > sendBytesMax) {
+      closeMessage(message);
       const text = `trying to send message larger than max (${length} vs. ${sendBytesMax})`;
       this.abort({ code: GrpcCode.resourceExhausted, message: text });
       return false;
     }
     let flag: 0 | 1 = 0;
-    let body: Uint8Array | Slices = message;
+    let body = message;
     // Long ones would have to be deflated elsewhere, and the messages of a stream have an order: they go as they are.
     if (this.request.answersGzip && length > 0 && length <= deflatedNowBytesMax) {
       body = gzipNow(message);

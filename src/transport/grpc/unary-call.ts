@@ -1,10 +1,15 @@
 import { EMPTY_BYTES } from '../../base/index.ts';
-import type { Slices, UnaryHandler } from '../service.ts';
+import type { Message, UnaryHandler } from '../service.ts';
 import { GrpcCode, type GrpcStatus } from '../status.ts';
 import { GrpcCall, sendBytesMax } from './call.ts';
 import { deflatedBytesMax, deflatedNowBytesMax, gzip, gzipNow } from './gzip.ts';
 import { okTrailers } from './header-blocks.ts';
-import { lengthOf, prefixBytes, prefixOf } from './prefix.ts';
+import { closeMessage, lengthOf, prefixBytes, prefixOf } from './prefix.ts';
+
+const noMemory: GrpcStatus = {
+  code: GrpcCode.resourceExhausted,
+  message: 'no memory to compress the response',
+};
 
 /**
  * One request message, one answer. As in gRPC for Go the handler runs when the message is there, whether the client has
@@ -54,15 +59,20 @@ export class UnaryCall extends GrpcCall {
     this.abort({ code: GrpcCode.unknown, message: isCut ? 'unexpected EOF' : 'EOF' });
   }
 
-  #reply(status: GrpcStatus | undefined, response: Uint8Array | Slices = EMPTY_BYTES): void {
-    if (this.ended) return;
+  #reply(status: GrpcStatus | undefined, response: Message = EMPTY_BYTES): void {
+    if (this.ended) {
+      closeMessage(response);
+      return;
+    }
     this.finish();
     if (status !== undefined) {
+      closeMessage(response);
       this.sendStatus(status);
       return;
     }
     const length = lengthOf(response);
     if (length > sendBytesMax) {
+      closeMessage(response);
       const message = `grpc: trying to send message larger than max (${length} vs. ${sendBytesMax})`;
       this.sendStatus({ code: GrpcCode.resourceExhausted, message });
     } else if (this.request.answersGzip && length > 0 && length <= deflatedBytesMax) {
@@ -72,30 +82,30 @@ export class UnaryCall extends GrpcCall {
     }
   }
 
-  #respond(flag: 0 | 1, length: number, message: Uint8Array | Slices): void {
+  #respond(flag: 0 | 1, length: number, message: Message): void {
     this.stream.respond(this.request.responseHead, prefixOf(flag, length), message, okTrailers);
   }
 
-  #respondDeflated(response: Uint8Array | Slices, length: number): void {
-    const parts = response instanceof Uint8Array ? [response] : response;
+  #respondDeflated(response: Message, length: number): void {
     if (this.stream.isCrowded) this.#respond(0, length, response);
     else if (length <= deflatedNowBytesMax) {
-      const deflated = gzipNow(parts);
+      const deflated = gzipNow(response);
       this.#respond(1, deflated.length, deflated);
-    } else this.#respondLater(parts, length);
+    } else this.#respondLater(response, length);
   }
 
-  #respondLater(parts: Slices, length: number): void {
+  #respondLater(response: Message, length: number): void {
     this.gzipQueue.run((done) => {
       // What is deflated is a copy, which takes memory until the client has taken it.
       if (this.stream.closed || this.stream.isCrowded) {
         done();
-        this.#respond(0, length, parts);
+        this.#respond(0, length, response);
         return;
       }
-      gzip(parts, (deflated) => {
+      const isWanted = (): boolean => !this.stream.closed;
+      gzip(response, isWanted, (deflated) => {
         done();
-        if (deflated === undefined) this.#respond(0, length, parts);
+        if (deflated === undefined) this.sendStatus(noMemory);
         else this.#respond(1, deflated.length, deflated);
       });
     });

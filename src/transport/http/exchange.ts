@@ -31,7 +31,9 @@ export interface HttpExchange {
   onDrain(run: () => void): void;
   /** Ends a body that `start` began. */
   finish(): void;
-  /** Runs once if the client goes before the answer is complete. */
+  /** Breaks off an answer that cannot be completed, so that the client does not take it for complete. */
+  destroy(): void;
+  /** Runs once if the client goes, or the answer is broken off, before it is complete. */
   onCancel(run: () => void): void;
 }
 

@@ -144,7 +144,6 @@ export class Http1Exchange implements HttpExchange {
     this.#response.once('finish', () => this.#request.socket.destroySoon());
   }
 
-  /** Breaks off an answer that cannot be completed, so that the client does not take it for complete. */
   destroy(): void {
     this.#request.socket.destroy();
   }

@@ -134,14 +134,21 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
     this.#cancelListeners.push(run);
   }
 
+  destroy(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stream.reset(ErrorCode.internalError);
+    this.#cancel();
+  }
+
   /** The handler threw. */
   fail(): void {
     if (this.#ended) return;
-    if (this.#hasHead) {
-      this.#ended = true;
-      this.#stream.reset(ErrorCode.internalError);
-    } else this.respond(500, plainText, 'Internal Server Error\n');
-    this.#cancel();
+    if (this.#hasHead) this.destroy();
+    else {
+      this.respond(500, plainText, 'Internal Server Error\n');
+      this.#cancel();
+    }
   }
 
   data(chunk: Buffer, start: number, end: number, isLast: boolean): void {

@@ -72,8 +72,8 @@ export class ControlReader {
     }
     const sender = session.sender;
     sender.frames.ping(chunk, start, true);
-    const hasAnswered = sender.hasAnswered;
-    sender.hasAnswered = false;
+    const hasAnswered = sender.frames.hasAnswered;
+    sender.frames.hasAnswered = false;
     this.#pings.ping(this.#clock.nowMs(), session.streams.size > 0, hasAnswered);
   }
 
@@ -84,9 +84,10 @@ export class ControlReader {
     const increment = readUint32(chunk, start) & 0x7fff_ffff;
     if (id === 0) {
       if (increment === 0) throw protocolError('WINDOW_UPDATE of nothing');
-      session.sender.window += increment;
-      if (session.sender.window > WINDOW_BYTES_MAX) throw windowOverflow();
-      session.sender.touch();
+      const { sender } = session;
+      sender.turns.window += increment;
+      if (sender.turns.window > WINDOW_BYTES_MAX) throw windowOverflow();
+      sender.touch();
       return;
     }
     const stream = session.streams.get(id);
@@ -97,7 +98,7 @@ export class ControlReader {
     stream.sendWindow += increment;
     if (increment === 0) session.streamError(stream, ErrorCode.protocolError);
     else if (stream.sendWindow > WINDOW_BYTES_MAX) session.streamError(stream, ErrorCode.flowControlError);
-    else session.sender.ready(stream);
+    else session.sender.turns.ready(stream);
   }
 
   /** Priorities are deprecated, and ignored: RFC 9113, section 5.3.2. Nonsense still ends a stream. */
@@ -127,14 +128,14 @@ export class ControlReader {
 
   /** Windows of open streams change by the difference, and may become negative: RFC 9113, section 6.9.2. */
   #initialWindow(bytes: number): void {
-    const sender = this.#session.sender;
-    const change = bytes - sender.initialWindow;
+    const { turns } = this.#session.sender;
+    const change = bytes - turns.initialWindow;
     if (change === 0) return;
-    sender.initialWindow = bytes;
+    turns.initialWindow = bytes;
     for (const stream of this.#session.streams.all()) {
       stream.sendWindow += change;
       if (stream.sendWindow > WINDOW_BYTES_MAX) throw windowOverflow();
-      if (change > 0) sender.ready(stream);
+      if (change > 0) turns.ready(stream);
     }
   }
 }

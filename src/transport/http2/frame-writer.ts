@@ -21,6 +21,8 @@ import type { Output } from './output.ts';
 export class FrameWriter {
   /** The client has made its header table smaller than ours is: the next block says that we use none. */
   isTableOffDue = false;
+  /** Headers or data were sent since somebody looked. */
+  hasAnswered = false;
   readonly #output: Output;
   readonly #touch: () => void;
 
@@ -86,6 +88,7 @@ export class FrameWriter {
     if (extra > 0) this.#output.block.set(tableOff, at);
     this.#output.block.set(block.subarray(0, length - extra), at + extra);
     this.isTableOffDue = false;
+    this.hasAnswered = true;
     for (let from = length - extra; from < block.length;) {
       const part = block.subarray(from, from + FRAME_BYTES_MAX);
       from += part.length;

@@ -1,7 +1,11 @@
+import type { ByteSource } from '../byte-source.ts';
 import type { RequestHead } from './request-head.ts';
 
-/** Bytes to send: one run, or several that follow one another. They must not change after they were handed over. */
-export type Body = Uint8Array | readonly Uint8Array[];
+/**
+ * Bytes to send: one run, several that follow one another, or a source that makes them while they are sent. They must not
+ * change after they were handed over. The stream closes a source, also when nothing of it is sent.
+ */
+export type Body = Uint8Array | readonly Uint8Array[] | ByteSource;
 
 /** Serves requests, whatever they are. */
 export interface Http2Handler {

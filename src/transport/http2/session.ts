@@ -138,7 +138,7 @@ export class Session implements SenderHost {
   #remove(stream: StreamState): void {
     stream.closed = true;
     stream.isEnding = true;
-    this.sender.drop(stream);
+    this.sender.turns.drop(stream);
     this.streams.delete(stream.id);
     this.openHeaderBytes -= stream.headBytes;
     if (stream.unconsumed > 0) this.grant(stream.unconsumed);

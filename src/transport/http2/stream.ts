@@ -8,7 +8,13 @@ export class ServedStream extends StreamState implements Http2Stream {
   readonly #session: Session;
 
   constructor(session: Session, id: number, head: RequestHead, isEnded: boolean) {
-    super(id, head, isEnded, session.sender.initialWindow, session.environment.limits.streamWindowBytes);
+    super(
+      id,
+      head,
+      isEnded,
+      session.sender.turns.initialWindow,
+      session.environment.limits.streamWindowBytes,
+    );
     this.#session = session;
   }
 
@@ -18,7 +24,7 @@ export class ServedStream extends StreamState implements Http2Stream {
 
   get isCrowded(): boolean {
     const { sender, environment } = this.#session;
-    return sender.queuedBytes >= environment.limits.connectionQueueBytesMax;
+    return sender.turns.queuedBytes >= environment.limits.connectionQueueBytesMax;
   }
 
   consumed(bytes: number): void {

@@ -101,12 +101,14 @@ export class Watchdog {
     return false;
   }
 
-  /** Answers that wait for a window that the client does not open hold memory: they are given up. */
+  /** Answers that wait for a client that takes nothing, or too little, hold memory: they are given up. */
   #resetStalled(): void {
-    if (this.#session.sender.queuedBytes === 0) return;
+    if (this.#session.sender.turns.queuedBytes === 0) return;
     for (const stream of this.#session.streams.all()) {
-      const isWaiting = stream.queue !== undefined && stream.queue.bytes > 0;
-      if (!isWaiting || !this.#isPast(stream.progressSecond, this.#environment.limits.stallMsMax)) continue;
+      const { queue } = stream;
+      if (queue === undefined || queue.bytes === 0) continue;
+      const isStalled = this.#isPast(stream.progressSecond, this.#environment.limits.stallMsMax);
+      if (!isStalled && !queue.isOverdue) continue;
       this.#session.reset(stream, ErrorCode.cancel);
       this.#session.tellCancelled(stream, ErrorCode.cancel);
     }

@@ -1,10 +1,11 @@
 import type { EventEmitter } from 'node:events';
 import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-import type { BidiStream, Call, ServerStream, Slices } from '../../../src/transport/index.ts';
+import { closeMessage, lengthOf } from '../../../src/transport/grpc/prefix.ts';
+import type { BidiStream, Call, Message, ServerStream } from '../../../src/transport/index.ts';
 import { GrpcCode, type GrpcStatus } from '../../../src/transport/index.ts';
 
 /** A response as grpc-js sees it: it asks for the length, makes one buffer with a frame head, and has it filled. */
-export type Outgoing = Uint8Array | Slices;
+export type Outgoing = Message;
 export type GrpcUnaryCall = ServerUnaryCall<Uint8Array, Outgoing>;
 export type GrpcWritable = ServerWritableStream<Uint8Array, Outgoing>;
 export type GrpcDuplex = ServerDuplexStream<Uint8Array, Outgoing>;
@@ -80,10 +81,12 @@ class SendingCall<C extends GrpcWritable | GrpcDuplex> extends AdaptedCall<C> im
   #isFull = false;
   readonly #drainListeners: (() => void)[] = [];
 
-  send(message: Slices): boolean {
-    if (this.ended) return false;
-    let length = messageOverheadBytes;
-    for (const slice of message) length += slice.length;
+  send(message: Message): boolean {
+    if (this.ended) {
+      closeMessage(message);
+      return false;
+    }
+    const length = messageOverheadBytes + lengthOf(message);
     this.#waitingBytes += length;
     this.call.write(message, () => this.#sent(length));
     this.#isFull ||= this.#waitingBytes >= waitingBytesMax;

@@ -9,6 +9,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { BidiCall, ServerStreamCall, UnaryCall } from './calls.ts';
+import { closeMessage, isSlices, isSource, lengthOf } from '../../../src/transport/grpc/prefix.ts';
 import type { GrpcDuplex, GrpcUnaryCall, GrpcWritable, Outgoing } from './calls.ts';
 import { answerInGosWords, answerUnknownMethods, refuseCalls } from './texts.ts';
 import type { Listener } from '../../../src/transport/index.ts';
@@ -145,8 +146,9 @@ function grpcHandler(path: string, method: Method, onFault: GrpcServerOptions['o
 function unaryHandler(path: string, handle: UnaryHandler, onFault: GrpcServerOptions['onFault']): AnyHandler {
   return (call: GrpcUnaryCall, callback: sendUnaryData<Outgoing>): void => {
     const adapted = new UnaryCall(call);
-    const reply: Reply = (status, response) => {
+    const reply: Reply = (status, response = []) => {
       if (adapted.finish()) sendUnary(callback, status, response);
+      else closeMessage(response);
     };
     try {
       handle(call.request, adapted, reply);
@@ -160,15 +162,16 @@ function unaryHandler(path: string, handle: UnaryHandler, onFault: GrpcServerOpt
 function sendUnary(
   callback: sendUnaryData<Outgoing>,
   status: GrpcStatus | undefined,
-  response?: Outgoing,
+  message: Outgoing,
 ): void {
   if (status !== undefined) {
+    closeMessage(message);
     callback({ code: status.code, details: status.message });
     return;
   }
-  const message = response ?? [];
   const length = lengthOf(message);
   if (length > sendBytesMax) {
+    closeMessage(message);
     callback({
       code: GrpcCode.resourceExhausted,
       details: `grpc: trying to send message larger than max (${length} vs. ${sendBytesMax})`,
@@ -182,23 +185,17 @@ function identity(bytes: Buffer): Uint8Array {
   return bytes;
 }
 
-function lengthOf(message: Outgoing): number {
-  if (message instanceof Uint8Array) return message.length;
-  let length = 0;
-  for (const part of message) length += part.length;
-  return length;
-}
-
 function serializeSlices(message: Outgoing): Serialized {
   return {
     byteLength: lengthOf(message),
     copy(target, at) {
-      if (message instanceof Uint8Array) {
-        target.set(message, at);
+      if (isSource(message)) {
+        message.read(target, at, at + message.length);
+        message.close();
         return;
       }
       let position = at;
-      for (const part of message) {
+      for (const part of isSlices(message) ? message : [message]) {
         target.set(part, position);
         position += part.length;
       }
