@@ -15,6 +15,7 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/tools/**/*.test.ts'] } },
       { extends: true, test: { name: 'property', include: ['test/property/**/*.test.ts'] } },
       { extends: true, test: { name: 'transport', include: ['test/transport/**/*.test.ts'] } },
+      { extends: true, test: { name: 'tikv', include: ['test/tikv/**/*.test.ts'] } },
       { extends: true, test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'] } },
       {
         extends: true,
