@@ -95,6 +95,7 @@ export class Stores {
   /** Never rejects. */
   async #ask(id: bigint): Promise<Lookup> {
     try {
+      this.#closing.signal.throwIfAborted();
       const backoff = new Backoff(this.#environment, LOOKUP_BUDGET_MS, this.#closing.signal);
       const found = await this.#pd.store(id, backoff);
       this.#learn(found);

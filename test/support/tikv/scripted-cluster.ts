@@ -6,7 +6,7 @@ import type { Context, Received, RegionError } from '../../../src/tikv/messages.
 import type { PeerInfo, PlacementDriver, RegionInfo, StoreInfo } from '../../../src/tikv/pd/pd.ts';
 import type { Rpc, RpcTarget } from '../../../src/tikv/rpc.ts';
 import type { StoreMethod, StoreRequests, StoreResponses } from '../../../src/tikv/store-messages.ts';
-import { VirtualTime } from './virtual-time.ts';
+import type { VirtualTime } from './virtual-time.ts';
 
 export interface Asked {
   readonly atMs: number;
