@@ -12,7 +12,11 @@ export interface Sizes {
   readonly settleMs: number;
   /** Each list at least so often. */
   readonly listsMin: number;
-  /** How long puts are sent to be watched, and how long their late events are waited for. */
+  /**
+   * How long puts are sent to be watched: before it is measured, so that a server which compiles what it runs often has
+   * done so also at a few hundred puts a second, and while it is. How long late events are waited for.
+   */
+  readonly watchWarmMs: number;
   readonly watchMs: number;
   readonly watchDrainMs: number;
   readonly leases: number;
@@ -32,6 +36,7 @@ export const FULL: Sizes = {
   listKeys: { '10k': 10_000, '100k': 100_000 },
   settleMs: 500,
   listsMin: 3,
+  watchWarmMs: 3000,
   watchMs: 4000,
   watchDrainMs: 20_000,
   leases: 100_000,
@@ -49,6 +54,7 @@ export const SHORT: Sizes = {
   listKeys: { '10k': 2000, '100k': 10_000 },
   settleMs: 100,
   listsMin: 2,
+  watchWarmMs: 1500,
   watchMs: 700,
   watchDrainMs: 3000,
   leases: 10_000,

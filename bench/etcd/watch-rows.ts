@@ -43,7 +43,7 @@ async function measure(
   await session.connect(CONNECTIONS + 1);
   const { puts, delivered, expected, drainedMs, ...measurement } = await session.generator.task('watches', {
     ...{ watchers, putsPerSecond, valueBytes },
-    ...{ warmMs: sizes.warmMs, measureMs: sizes.watchMs, drainMs: sizes.watchDrainMs },
+    ...{ warmMs: sizes.watchWarmMs, measureMs: sizes.watchMs, drainMs: sizes.watchDrainMs },
   });
   return {
     ...measurement,

@@ -18,7 +18,16 @@ const TINY: Sizes = {
     listKeys: { '10k': 600, '100k': 1100 },
     listsMin: 1,
   },
-  ...{ watchMs: 300, watchDrainMs: 20_000, leases: 100, manyKeys: 500, restMs: 10, settleMs: 10, starts: 1 },
+  ...{
+    watchWarmMs: 100,
+    watchMs: 300,
+    watchDrainMs: 20_000,
+    leases: 100,
+    manyKeys: 500,
+    restMs: 10,
+    settleMs: 10,
+    starts: 1,
+  },
 };
 
 test(

@@ -12,6 +12,7 @@ import { lastKeyOf } from '../../bench/etcd/load/page.ts';
 import { Created, shapeOf } from '../../bench/etcd/load/shapes.ts';
 import type { ShapeName } from '../../bench/etcd/load/shapes.ts';
 import { WatchResponseReader } from '../../bench/etcd/load/watch-response.ts';
+import type { Place } from '../../bench/etcd/load/watch-response.ts';
 import { figuresOf, median, medianFigures, spread } from '../../bench/etcd/measurement.ts';
 import type { Measurement } from '../../bench/etcd/measurement.ts';
 import { memoryGroups } from '../../bench/etcd/memory-rows.ts';
@@ -98,13 +99,19 @@ test('a page tells how many keys it has, the last one, and whether more follow',
   });
 });
 
-test('events of a watch response are found with their values; answers to requests are told from them', () => {
+test('events of a watch response are counted, those of every third are read; answers to requests are told from them', () => {
   const seen: string[] = [];
-  const reader = new WatchResponseReader({
-    watcherCreated: () => seen.push('created'),
-    canceled: () => seen.push('canceled'),
-    event: (bytes, at) => seen.push(bytes.toString('latin1', at, at + 3)),
-  });
+  const text = (bytes: Buffer, { start, end }: Place): string => bytes.toString('latin1', start, end);
+  const reader = new WatchResponseReader(
+    {
+      watcherCreated: () => seen.push('created'),
+      canceled: () => seen.push('canceled'),
+      arrived: (events) => seen.push(`${events}`),
+      event: (bytes, { revision, key, value }) =>
+        seen.push(`${revision} ${text(bytes, key)} ${text(bytes, value).replace(/\*+/u, '')}`),
+    },
+    3,
+  );
   const read = (message: Message): string[] => {
     const bytes = encodeResponse('/etcdserverpb.Watch/Watch', {
       header: { ...header, revision: 5 },
@@ -118,11 +125,19 @@ test('events of a watch response are found with their values; answers to request
     ...{ key: Buffer.from('/****'), create_revision: 300, mod_revision: 70_000, version: 1, lease: 7 },
     value: Buffer.from(value.padEnd(600, '*')),
   });
+  const events = { watch_id: 300, events: [{ kv: kv('abc') }, { kv: kv('def') }] };
+  const whole = ['2', '70000 /**** abc', '70000 /**** def'];
   expect(read({ watch_id: 1, created: true })).toEqual(['created']);
+  expect(read(events)).toEqual(whole);
   expect(read({ watch_id: 300, canceled: true, compact_revision: 9, cancel_reason: 'no' })).toEqual([
     'canceled',
   ]);
-  expect(read({ watch_id: 300, events: [{ kv: kv('abc') }, { kv: kv('def') }] })).toEqual(['abc', 'def']);
+  expect(read(events)).toEqual(['2']);
+  expect(read({ watch_id: 300, events: [{ kv: kv('ghi') }] })).toEqual(['1']);
+  expect(read(events)).toEqual(whole);
+  // Large ones have lengths of three bytes.
+  const large = { ...events, events: [{ kv: kv('x'.repeat(40_000)) }, { kv: kv('y') }, { kv: kv('z') }] };
+  expect(read(large)).toEqual(['3']);
 });
 
 test('requests of every shape decode to what kube-apiserver sends, at every length of a revision', () => {

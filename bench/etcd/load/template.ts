@@ -23,11 +23,11 @@ export class Template {
     this.#valueBytes = value?.length ?? 0;
   }
 
-  /** Writes the request of key number `key`, with a value that is not like the one before. */
-  write(target: Buffer, at: number, key: number): void {
+  /** Writes the request of key number `key`, with a value that is not like the one before. Returns as `fillValue` does. */
+  write(target: Buffer, at: number, key: number): number {
     this.bytes.copy(target, at);
     for (const position of this.#keys) writeDigits(target, at + position, key);
-    if (this.valueAt >= 0) fillValue(target, at + this.valueAt, this.#valueBytes);
+    return this.valueAt < 0 ? 0 : fillValue(target, at + this.valueAt, this.#valueBytes);
   }
 }
 
@@ -55,11 +55,17 @@ for (let at = 0; at < POOL_BYTES; at++) {
 }
 let poolAt = 0;
 
-/** Fills in a value of text that hardly repeats: each starts at another place of the pool. */
-export function fillValue(target: Buffer, at: number, length: number): void {
+/** Fills in a value of text that hardly repeats: each starts at another place of the pool, which is returned. */
+export function fillValue(target: Buffer, at: number, length: number): number {
   if (length > POOL_BYTES) throw new RangeError(`A value of ${length} bytes is above the pool's size`);
   poolAt = (poolAt + 7919) % (POOL_BYTES - length);
   pool.copy(target, at, poolAt, poolAt + length);
+  return poolAt;
+}
+
+/** Whether these bytes are those of the pool from `place` on. */
+export function isOfPool(bytes: Buffer, place: number): boolean {
+  return pool.compare(bytes, 0, bytes.length, place, place + bytes.length) === 0;
 }
 
 /** A value to build a template with. */

@@ -8,9 +8,9 @@ import { MessageParser } from './message-parser.ts';
 import { Rate } from './rate.ts';
 import type { Shape } from './shapes.ts';
 import type { WatchResult, WatchTask } from './tasks.ts';
-import { KEY_DIGITS, markedValue, Template } from './template.ts';
+import { isOfPool, KEY_DIGITS, markedValue, Template } from './template.ts';
 import { WatchResponseReader } from './watch-response.ts';
-import type { WatchEvents } from './watch-response.ts';
+import type { WatchedPut, WatchEvents } from './watch-response.ts';
 
 const WATCH = '/etcdserverpb.Watch/Watch';
 const PREFIX = '/registry/events/watched/';
@@ -20,6 +20,13 @@ const TICK_MS = 20;
 const ARRIVAL_MS = 100;
 /** A server that is behind sends all the time. */
 const SILENCE_MS = 5000;
+/** For events of the warm-up that are late. */
+const WARM_DRAIN_MS = 60_000;
+/** Responses that are looked into are so many at most. */
+const LOOKED_INTO_PER_SECOND = 20_000;
+/** In a value, behind the time: the number of its put, and then the text. */
+const NUMBER_AT = 8;
+const TEXT_AT = 16;
 
 /**
  * Watchers of one prefix, some on each stream, one stream on each connection, and puts at a fixed rate from a connection
@@ -32,10 +39,15 @@ export async function watchFanOut(
 ): Promise<WatchResult> {
   const [writer, ...readers] = connections;
   if (writer === undefined || readers.length === 0) throw new RangeError('A fan-out needs two connections');
-  const fanOut = new FanOut(readers, task.watchers);
+  const put = new TimedPut(task.valueBytes);
+  const fanOut = new FanOut(readers, task, put);
   await until(() => fanOut.created === task.watchers, 10_000);
-  const puts = { fanOut, writer, task };
-  await putFor(puts, task.warmMs);
+  const puts = { fanOut, writer, task, put };
+  // Of the events of these none comes later, where the others are counted.
+  const warmed = await putFor(puts, task.warmMs);
+  const isWarm = !(await drained(fanOut, warmed * task.watchers, WARM_DRAIN_MS));
+  if (!isWarm || fanOut.delivered !== warmed * task.watchers)
+    fanOut.fail('events of the warm-up are missing');
   fanOut.clear();
   const cpu = processCpuMicros(serverPid);
   const own = process.cpuUsage();
@@ -59,10 +71,10 @@ export async function watchFanOut(
 }
 
 /** Puts for so long, and waits until they are answered and their events may have arrived. Returns how many. */
-async function putFor({ fanOut, writer, task }: Puts, ms: number): Promise<number> {
+async function putFor({ fanOut, writer, task, put }: Puts, ms: number): Promise<number> {
   const rate = new Rate({
     connections: [writer],
-    shape: new TimedPut(task.valueBytes),
+    shape: put,
     perSecond: task.putsPerSecond,
     answered: () => undefined,
     failed: (what) => fanOut.fail(`put: ${what}`),
@@ -77,6 +89,7 @@ interface Puts {
   readonly fanOut: FanOut;
   readonly writer: RawConnection;
   readonly task: WatchTask;
+  readonly put: TimedPut;
 }
 
 class FanOut implements WatchEvents {
@@ -84,12 +97,17 @@ class FanOut implements WatchEvents {
   delivered = 0;
   readonly latencies = new Latencies();
   readonly failures: Record<string, number> = {};
+  /** Of so many responses one is looked into. */
+  readonly sampling: number;
   /** When the bytes being read arrived. */
   nowMs = 0;
-  /** Events of puts before it are not counted. */
-  #sinceMs = 0;
+  readonly #put: TimedPut;
+  /** Of the event before in this response; 0: there is none. */
+  #revision = 0;
 
-  constructor(connections: readonly RawConnection[], watchers: number) {
+  constructor(connections: readonly RawConnection[], { watchers, putsPerSecond }: WatchTask, put: TimedPut) {
+    this.sampling = Math.ceil((watchers * putsPerSecond) / LOOKED_INTO_PER_SECOND);
+    this.#put = put;
     const request = encodeRequest(WATCH, {
       create_request: { key: Buffer.from(PREFIX), range_end: rangeEnd() },
     });
@@ -101,7 +119,6 @@ class FanOut implements WatchEvents {
   clear(): void {
     this.delivered = 0;
     this.latencies.clear();
-    this.#sinceMs = performance.now();
   }
 
   watcherCreated(): void {
@@ -112,11 +129,18 @@ class FanOut implements WatchEvents {
     this.fail('a watcher was cancelled');
   }
 
-  event(value: Buffer, at: number): void {
-    const sentMs = value.readDoubleLE(at);
-    if (sentMs < this.#sinceMs) return;
-    this.delivered++;
-    this.latencies.record(this.nowMs - sentMs);
+  arrived(events: number): void {
+    this.delivered += events;
+    this.#revision = 0;
+  }
+
+  /** All watch all that is written, so that revisions follow one another. */
+  event(bytes: Buffer, put: WatchedPut): void {
+    const isNext = this.#revision === 0 || put.revision === this.#revision + 1;
+    this.#revision = put.revision;
+    if (!isNext) this.fail('an event is missing within a response');
+    if (!this.#put.isPut(bytes, put)) this.fail('an event is not what was put');
+    this.latencies.record(this.nowMs - bytes.readDoubleLE(put.value.start));
   }
 
   fail(what: string): void {
@@ -134,7 +158,7 @@ class WatchStream extends RawStream {
     super();
     this.#fanOut = fanOut;
     this.#connection = connection;
-    const reader = new WatchResponseReader(fanOut);
+    const reader = new WatchResponseReader(fanOut, fanOut.sampling);
     this.#parser = new MessageParser((bytes, start, end) => reader.read(bytes, start, end));
   }
 
@@ -159,14 +183,19 @@ class WatchStream extends RawStream {
   }
 }
 
-/** A put whose value starts with the time at which it is sent. */
+/** A put whose value starts with the time at which it is sent, and with its number. */
 class TimedPut implements Shape {
   readonly path = '/etcdserverpb.KV/Put';
   readonly readsAnswer = false;
   readonly #template: Template;
+  readonly #valueBytes: number;
+  /** Of each put: the number of its key, and where its value was taken from. */
+  readonly #keys: number[] = [];
+  readonly #places: number[] = [];
 
   constructor(valueBytes: number) {
     const value = markedValue(valueBytes);
+    this.#valueBytes = valueBytes;
     this.#template = new Template(this.path, { key: Buffer.from(PREFIX + KEY_DIGITS), value }, value);
   }
 
@@ -179,12 +208,29 @@ class TimedPut implements Shape {
   }
 
   write(target: Buffer, at: number, key: number): void {
-    this.#template.write(target, at, key);
-    target.writeDoubleLE(performance.now(), at + this.#template.valueAt);
+    const place = this.#template.write(target, at, key);
+    const value = at + this.#template.valueAt;
+    target.writeDoubleLE(performance.now(), value);
+    target.writeDoubleLE(this.#keys.length, value + NUMBER_AT);
+    this.#keys.push(key);
+    this.#places.push(place);
   }
 
   isRight(_key: number, _body: Buffer, bodyBytes: number): boolean {
     return bodyBytes > 0;
+  }
+
+  /** Whether this is the key and the value of one of the puts. */
+  isPut(bytes: Buffer, { key, value }: WatchedPut): boolean {
+    if (value.end - value.start !== this.#valueBytes) return false;
+    const put = bytes.readDoubleLE(value.start + NUMBER_AT);
+    const place = this.#places[put];
+    if (place === undefined) return false;
+    const name = `${PREFIX}${String(this.#keys[put]).padStart(KEY_DIGITS.length, '0')}`;
+    return (
+      bytes.toString('latin1', key.start, key.end) === name &&
+      isOfPool(bytes.subarray(value.start + TEXT_AT, value.end), place + TEXT_AT)
+    );
   }
 }
 
