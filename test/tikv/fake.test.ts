@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Action, Op } from '../../src/tikv/messages.ts';
-import { TestAuthority } from '../support/certificates.ts';
 import { FakeCluster } from '../support/tikv/fake/fake-cluster.ts';
+
 import { RawClient } from '../support/tikv/raw-client.ts';
+import { testTls } from '../support/tikv/tls.ts';
 
 /** The fake itself, asked by hand: what the suites of the client rest on. */
 
@@ -121,17 +122,9 @@ test('an answer that is lost after it took effect', async () => {
 });
 
 test('over TLS', async () => {
-  const authority = await TestAuthority.create();
-  const [server, client] = [await authority.server(), await authority.client()];
-  const pem = (made: { certificate: string; key: string }) => ({
-    ...{
-      ca: Buffer.from(authority.ca),
-      certificate: Buffer.from(made.certificate),
-      key: Buffer.from(made.key),
-    },
-  });
-  const secure = await FakeCluster.start({ tls: pem(server) });
-  const hand = new RawClient({ pd: secure.pd, tls: pem(client) });
+  const tls = await testTls();
+  const secure = await FakeCluster.start({ tls });
+  const hand = new RawClient({ pd: secure.pd, tls: tls.client });
   expect(await hand.timestamp()).toBeGreaterThan(0n);
   hand.close();
   await secure.close();

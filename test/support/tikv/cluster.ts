@@ -102,17 +102,18 @@ export interface RegionState {
   readonly leader: bigint;
 }
 
-/** PEM, as `credentials.createSsl` takes it. */
+/** Paths of PEM files, as `TikvClient.open` takes them. */
 export interface TlsFiles {
-  readonly ca: Buffer;
-  readonly certificate: Buffer;
-  readonly key: Buffer;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface TestCluster {
   readonly name: string;
   /** `host:port` of each placement driver. */
   readonly pd: readonly string[];
+  /** For a client. */
   readonly tls?: TlsFiles;
   can(what: FaultKind | Ability): boolean;
   /** The ids of all stores, running or not. */

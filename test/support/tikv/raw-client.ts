@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   Client,
   credentials,
@@ -32,7 +33,7 @@ export class RawClient {
     this.#pd = cluster.pd;
     const { tls } = cluster;
     this.#credentials = tls
-      ? credentials.createSsl(tls.ca, tls.key, tls.certificate)
+      ? credentials.createSsl(...[tls.ca, tls.key, tls.cert].map((path) => readFileSync(path)))
       : credentials.createInsecure();
   }
 

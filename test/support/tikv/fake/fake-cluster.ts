@@ -17,7 +17,7 @@ export interface FakeClusterOptions {
   /** @default 3 */
   readonly placementDrivers?: number;
   /** Both sides show certificates. */
-  readonly tls?: TlsFiles;
+  readonly tls?: { readonly server: TlsFiles; readonly client: TlsFiles };
   /** From the loss of a store until its regions have new leaders. @default 50 */
   readonly electionMs?: number;
   /** Added to each write. @default 0 */
@@ -43,7 +43,7 @@ export class FakeCluster implements TestCluster {
 
   private constructor(options: FakeClusterOptions) {
     this.name = options.tls === undefined ? 'fake' : 'fake over TLS';
-    if (options.tls !== undefined) this.tls = options.tls;
+    if (options.tls !== undefined) this.tls = options.tls.client;
     this.#electionMs = options.electionMs ?? 50;
     const ids = Array.from({ length: options.stores ?? 3 }, (_, at) => BigInt(at + 1));
     const world = new World(new Topology(ids), ids);
@@ -53,7 +53,7 @@ export class FakeCluster implements TestCluster {
     const [kv, pd] = [service('tikvpb.Tikv'), service('pdpb.PD')];
     this.#stores = ids.map((id) => {
       const ofStore = new StoreService(world, audit, id);
-      return { id, service: ofStore, listener: new Listener(kv, ofStore.handlers, options.tls) };
+      return { id, service: ofStore, listener: new Listener(kv, ofStore.handlers, options.tls?.server) };
     });
     const group = {
       ...{ world, safePoints: new SafePoints(world) },
@@ -62,7 +62,7 @@ export class FakeCluster implements TestCluster {
       storeAddress: (id: bigint) => this.#stores.find(({ service }) => service.id === id)?.listener.address,
     };
     this.#members = Array.from({ length: options.placementDrivers ?? 3 }, (_, member) => {
-      return new Listener(pd, new PdService(group, member).handlers, options.tls);
+      return new Listener(pd, new PdService(group, member).handlers, options.tls?.server);
     });
   }
 

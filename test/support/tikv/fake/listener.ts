@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   Server,
   ServerCredentials,
@@ -62,7 +63,8 @@ export class Listener {
 
 function credentials(tls: TlsFiles | undefined): ServerCredentials {
   if (tls === undefined) return ServerCredentials.createInsecure();
-  return ServerCredentials.createSsl(tls.ca, [{ private_key: tls.key, cert_chain: tls.certificate }], true);
+  const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
+  return ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
 }
 
 function bind(server: Server, address: string, creds: ServerCredentials): Promise<number> {
