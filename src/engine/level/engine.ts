@@ -5,9 +5,8 @@ import type { Batch, Capabilities, CommitResult, Engine, KeyRange, Snapshot } fr
 import type { Database, OpenDatabase } from './database.ts';
 import { engineError, openClassicLevel } from './database.ts';
 import { filesBytes } from './disk.ts';
-import { encodeMark, MARK_KEY, markOf } from './mark.ts';
-import type { Mark } from './mark.ts';
 import { LevelStore } from './store.ts';
+import { planCommit } from './tail.ts';
 
 export interface LevelEngineOptions {
   /** The data directory; made if it is missing. It belongs to the engine alone. */
@@ -28,15 +27,8 @@ export interface LevelEngineOptions {
 const COMMIT_BYTES_MAX = 128 * 1024 * 1024;
 /** Commits that may wait for the one under way. */
 const COMMITS_QUEUED_MAX = 1024;
-/** Keys whose stored value is remembered because a condition was on them: the head, the leader lease. */
-const KNOWN_KEYS_MAX = 8;
 const SIZE_AGE_MS_MAX = 1000;
 const COMMITTED: CommitResult = { kind: 'committed' };
-
-interface Known {
-  readonly key: Bytes;
-  value: Bytes | undefined;
-}
 
 /**
  * LevelDB within the process.
@@ -52,9 +44,6 @@ export class LevelEngine implements Engine {
   readonly capabilities: Capabilities;
   readonly #store: LevelStore;
   readonly #sync: boolean;
-  #known: Known[] = [];
-  /** Which opening of the store `#known` was read from. */
-  #knownOpenings = 0;
   #queued = 0;
   #last: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -146,16 +135,15 @@ export class LevelEngine implements Engine {
   }
 
   async #write(database: Database, batch: Batch): Promise<CommitResult> {
-    const mark = markOf(this.#store.mark.commit + 1, batch);
+    const { tail, operations } = planCommit(this.#store.tail, batch);
     try {
-      await database.batch(operations(mark, batch), { sync: this.#sync });
+      await database.batch(operations, { sync: this.#sync });
     } catch (error) {
       const cause = engineError(error, 'write to', this.#store.location);
       this.#store.failed(cause);
       return { kind: 'uncertain', cause };
     }
-    this.#remember(batch);
-    this.#store.acknowledged(mark);
+    this.#store.acknowledged(tail);
     return COMMITTED;
   }
 
@@ -168,41 +156,14 @@ export class LevelEngine implements Engine {
   }
 
   async #stored(database: Database, key: Bytes): Promise<Bytes | undefined> {
-    // While it was not open, a failed write may have turned out stored, and another process may have had it.
-    if (this.#knownOpenings !== this.#store.openings) {
-      this.#knownOpenings = this.#store.openings;
-      this.#known = [];
-    }
-    for (const known of this.#known) if (equalBytes(known.key, key)) return known.value;
-    const value = await database.get(key);
-    if (this.#known.length >= KNOWN_KEYS_MAX) this.#known.shift();
-    this.#known.push({ key: Buffer.from(key), value });
-    return value;
-  }
-
-  #remember({ conditions, writes }: Batch): void {
-    if (conditions.length === 0 && this.#known.length === 0) return;
-    for (const { key, value } of writes) {
-      for (const known of this.#known) {
-        if (equalBytes(known.key, key)) known.value = value === undefined ? undefined : Buffer.from(value);
-      }
-    }
+    const { carried } = this.#store.tail;
+    if (carried !== undefined && equalBytes(carried.key, key)) return carried.value;
+    return await database.get(key);
   }
 
   #assertOpen(): void {
     if (this.#closed !== undefined) throw closedError('engine');
   }
-}
-
-type Operation = { type: 'put'; key: Bytes; value: Bytes } | { type: 'del'; key: Bytes };
-
-/** The mark is the first: wal-check.ts looks for it there. */
-function operations(mark: Mark, batch: Batch): Operation[] {
-  const list: Operation[] = [{ type: 'put', key: MARK_KEY, value: encodeMark(mark) }];
-  for (const { key, value } of batch.writes) {
-    list.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
-  }
-  return list;
 }
 
 /** Waits for `promise`; how it ends is the business of whoever has it. */

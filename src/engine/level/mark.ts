@@ -5,7 +5,7 @@ import type { Batch } from '../index.ts';
 
 /**
  * The mark of a commit: its number in this store, and a checksum that tells it from another commit of that number.
- * Every commit writes its mark into the store, in the same batch, and, once it is durable, into the side file
+ * Every commit writes its mark into the store, in the same batch (tail.ts), and, once it is durable, into the side file
  * (witness.ts). So a store whose mark is below the side file's has lost acknowledged commits.
  */
 export interface Mark {
@@ -14,7 +14,7 @@ export interface Mark {
   readonly checksum: number;
 }
 
-/** Sorts above every key of the callers, right after a log's newest records, so that it widens no table's range. */
+/** Where an older version kept the mark: above every key of the callers. */
 export const MARK_KEY: Bytes = KEY_END;
 export const MARK_BYTES = 20;
 export const NO_MARK: Mark = { commit: 0, checksum: 0 };

@@ -1,9 +1,11 @@
-import { assert, compareBytes } from '../../base/index.ts';
+import { assert, compareBytes, equalBytes } from '../../base/index.ts';
 import type { Bytes } from '../../base/index.ts';
-import { assertKey, closedError, EngineError, KEY_END, SCAN_BATCH_BYTES_MAX } from '../index.ts';
+import { assertKey, closedError, EngineError, SCAN_BATCH_BYTES_MAX } from '../index.ts';
 import type { Entry, ScanRange, Snapshot } from '../index.ts';
 import type { Database } from './database.ts';
 import { engineError } from './database.ts';
+import { isTailKey, readTail } from './tail.ts';
+import type { Tail } from './tail.ts';
 
 const BATCH_ENTRIES_MAX = 1000;
 type State = 'open' | 'disposed' | 'lost' | 'closed';
@@ -18,6 +20,7 @@ export class LevelSnapshot implements Snapshot {
   readonly #snapshot: ReturnType<Database['snapshot']>;
   #state: State = 'open';
   #end: () => void = () => undefined;
+  #tail: Promise<Tail> | undefined;
 
   constructor(database: Database) {
     this.#database = database;
@@ -29,39 +32,93 @@ export class LevelSnapshot implements Snapshot {
     assertKey(key);
     this.#assertOpen();
     try {
+      const { carried } = await this.#readTail();
+      if (carried !== undefined && equalBytes(carried.key, key)) return Buffer.from(carried.value);
+      this.#assertOpen();
       return await this.#database.get(key, { snapshot: this.#snapshot, fillCache: false });
     } catch (error) {
       throw this.#mapped(error);
     }
   }
 
+  /** Without the tail, and with what it carries in its place. */
   async *scan(range: ScanRange): AsyncGenerator<readonly Entry[]> {
-    const { gte, reverse = false, limit } = range;
-    assert(limit === undefined || limit >= 0, 'the limit of a scan is not negative');
+    const { gte, reverse = false, limit = Infinity } = range;
+    assert(limit >= 0, 'the limit of a scan is not negative');
+    this.#assertOpen();
+    const { place, carried } = await this.#tailOrError();
+    const lt = place === undefined || compareBytes(range.lt, place) < 0 ? range.lt : place;
+    const isWithin =
+      carried !== undefined && compareBytes(carried.key, gte) >= 0 && compareBytes(carried.key, range.lt) < 0;
+    if (!isWithin) {
+      yield* this.#stored({ gte, lt, reverse, limit });
+      return;
+    }
+    let left = limit;
+    // Nothing is stored at the key itself.
+    const below = { gte, lt: compareBytes(lt, carried.key) < 0 ? lt : carried.key, reverse };
+    const above = { gte: carried.key, lt, reverse };
+    for await (const entries of this.#stored({ ...(reverse ? above : below), limit: left })) {
+      left -= entries.length;
+      yield entries;
+    }
+    if (left === 0) return;
+    left--;
+    this.scannedBytes += carried.key.length + carried.value.length;
+    yield [{ key: Buffer.from(carried.key), value: Buffer.from(carried.value) }];
+    yield* this.#stored({ ...(reverse ? below : above), limit: left });
+  }
+
+  async #tailOrError(): Promise<Tail> {
+    try {
+      return await this.#readTail();
+    } catch (error) {
+      throw this.#mapped(error);
+    }
+  }
+
+  /** The tail as the snapshot has it, which may be a commit before or behind what the engine knows. */
+  #readTail(): Promise<Tail> {
+    this.#tail ??= this.#lastEntry().then((last) => readTail(last, this.#database.location));
+    return this.#tail;
+  }
+
+  async #lastEntry(): Promise<Entry | undefined> {
+    const options = { reverse: true, limit: 1, snapshot: this.#snapshot, fillCache: false };
+    const [last] = await this.#database.iterator(options).all();
+    return last === undefined ? undefined : { key: last[0], value: last[1] };
+  }
+
+  /** What lies in LevelDB, without tails that were left behind. */
+  async *#stored({ gte, lt, reverse, limit }: Required<ScanRange>): AsyncGenerator<readonly Entry[]> {
+    if (limit === 0) return;
     this.#assertOpen();
     const iterator = this.#database.iterator({
-      gte,
-      lt: compareBytes(range.lt, KEY_END) < 0 ? range.lt : KEY_END,
-      reverse,
-      limit: limit ?? -1,
+      ...{ gte, lt, reverse },
       snapshot: this.#snapshot,
       fillCache: false,
       highWaterMarkBytes: SCAN_BATCH_BYTES_MAX - 1,
     });
-    let ahead = iterator.nextv(BATCH_ENTRIES_MAX);
+    let left = limit;
+    // Of a few, as many as there may be with a tail behind each.
+    const next = (): Promise<[Bytes, Bytes][]> => iterator.nextv(Math.min(2 * left, BATCH_ENTRIES_MAX));
+    let ahead = next();
     try {
       for (;;) {
-        const entries = await ahead;
+        const found = await ahead;
         this.#assertOpen();
-        if (entries.length === 0) return;
-        // LevelDB reads the next batch in a thread of its own while the caller works on this one.
-        ahead = iterator.nextv(BATCH_ENTRIES_MAX);
-        // Whoever comes for it learns of a failure; who leaves early does not want to.
-        ahead.catch(() => undefined);
-        yield entries.map(([key, value]) => {
-          this.scannedBytes += key.length + value.length;
-          return { key, value };
-        });
+        if (found.length === 0) return;
+        for (const [key, value] of found) this.scannedBytes += key.length + value.length;
+        const entries = found.filter(([key]) => !isTailKey(key)).slice(0, left);
+        left -= entries.length;
+        if (left > 0) {
+          // LevelDB reads the next batch in a thread of its own while the caller works on this one.
+          ahead = next();
+          // Whoever comes for it learns of a failure; who leaves early does not want to.
+          ahead.catch(() => undefined);
+        }
+        if (entries.length > 0) yield entries.map(([key, value]) => ({ key, value }));
+        if (left === 0) return;
       }
     } catch (error) {
       throw this.#mapped(error);

@@ -9,10 +9,11 @@ import type { KeyRange } from '../index.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import { engineError, lockedError, probeLock } from './database.ts';
 import { filesBytes, freeBytes } from './disk.ts';
-import { decodeMark, MARK_KEY, NO_MARK } from './mark.ts';
-import type { Mark } from './mark.ts';
+import { NO_MARK } from './mark.ts';
 import { removeOwner, writeOwner } from './owner.ts';
 import { LevelSnapshot } from './snapshot.ts';
+import { readTail } from './tail.ts';
+import type { Tail } from './tail.ts';
 import { checkLogs } from './wal-check.ts';
 import { judgeMark, Witness } from './witness.ts';
 
@@ -24,7 +25,7 @@ const RETRY_MS_MAX = 1000;
 const REOPEN_BYTES = 2 * 1024 * 1024;
 
 const REMAP_BYTES = 64 * 1024 * 1024;
-/** Around every key: the callers' are below `KEY_END`, and the mark's is that. */
+/** Around every key: the callers' are below `KEY_END`, and the tail's are not far above. */
 const FIRST_KEY: Bytes = Buffer.alloc(0);
 const LAST_KEY: Bytes = Buffer.alloc(16, 0xff);
 
@@ -55,8 +56,7 @@ export class LevelStore {
   readonly #closing = new AbortController();
   readonly #snapshots = new Set<LevelSnapshot>();
   #state: State;
-  #mark: Mark;
-  #openings = 0;
+  #tail: Tail;
   #scannedBytes = 0;
   #compactions = 0;
   #attempts = 0;
@@ -93,7 +93,8 @@ export class LevelStore {
     }
     const database = await openLocked(options, location);
     try {
-      const stored = await readMark(database);
+      const tail = await tailOf(database);
+      const stored = tail.mark;
       if (typeof acknowledged === 'object') judgeMark({ where: location, witness, acknowledged, stored });
       else if (stored.commit > 0) {
         const state = acknowledged === 'damaged' ? 'damaged' : 'missing';
@@ -105,7 +106,7 @@ export class LevelStore {
       }
       if (stored.commit > 0) witness.write(stored);
       await writeOwner(options.directory);
-      return new LevelStore({ options, location, witness, database, mark: stored });
+      return new LevelStore({ options, location, witness, database, tail });
     } catch (error) {
       await database.close();
       throw error;
@@ -117,23 +118,18 @@ export class LevelStore {
     location: string;
     witness: Witness;
     database: Database;
-    mark: Mark;
+    tail: Tail;
   }) {
     this.#options = parts.options;
     this.location = parts.location;
     this.#witness = parts.witness;
     this.#state = { kind: 'open', database: parts.database };
-    this.#mark = parts.mark;
+    this.#tail = parts.tail;
   }
 
-  /** The mark of the newest commit in the store. */
-  get mark(): Mark {
-    return this.#mark;
-  }
-
-  /** Counts up whenever the database was opened again; what was read before need not hold any more. */
-  get openings(): number {
-    return this.#openings;
+  /** What the newest commit in the store has left. */
+  get tail(): Tail {
+    return this.#tail;
   }
 
   get isClosed(): boolean {
@@ -206,10 +202,11 @@ export class LevelStore {
     finish();
   }
 
-  /** The commit of `mark` is durable. */
-  acknowledged(mark: Mark): void {
-    assert(mark.commit === this.#mark.commit + 1, 'commits are counted without gaps');
-    this.#mark = mark;
+  /** The commit that leaves `tail` is durable. */
+  acknowledged(tail: Tail): void {
+    const { mark } = tail;
+    assert(mark.commit === this.#tail.mark.commit + 1, 'commits are counted without gaps');
+    this.#tail = tail;
     this.#attempts = 0;
     try {
       this.#witness.write(mark);
@@ -308,7 +305,7 @@ export class LevelStore {
       const next = await this.#checked(await openLocked(this.#options, this.location));
       this.#options.logger.info('The store was reopened', {
         location: this.location,
-        commit: this.#mark.commit,
+        commit: this.#tail.mark.commit,
       });
       return { kind: 'open', database: next };
     } catch (error) {
@@ -334,10 +331,10 @@ export class LevelStore {
   /** The uncertain commit may be in the store now, but nothing that was acknowledged may be missing. */
   async #checked(database: Database): Promise<Database> {
     try {
-      const stored = await readMark(database);
-      judgeMark({ where: this.location, witness: this.#witness, acknowledged: this.#mark, stored });
-      this.#mark = stored;
-      this.#openings++;
+      const tail = await tailOf(database);
+      const stored = tail.mark;
+      judgeMark({ where: this.location, witness: this.#witness, acknowledged: this.#tail.mark, stored });
+      this.#tail = tail;
       if (stored.commit > 0) this.#witness.write(stored);
       return database;
     } catch (error) {
@@ -361,13 +358,7 @@ async function openLocked(options: StoreOptions, location: string): Promise<Data
   }
 }
 
-async function readMark(database: Database): Promise<Mark> {
-  const bytes = await database.get(MARK_KEY);
-  if (bytes === undefined) return NO_MARK;
-  const mark = decodeMark(bytes);
-  if (mark !== undefined) return mark;
-  throw new EngineError(
-    'corrupt',
-    `Cannot open ${database.location}: the mark of its last commit is damaged; restore the data directory from a backup`,
-  );
+async function tailOf(database: Database): Promise<Tail> {
+  const [last] = await database.iterator({ reverse: true, limit: 1 }).all();
+  return readTail(last === undefined ? undefined : { key: last[0], value: last[1] }, database.location);
 }

@@ -2,8 +2,9 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError } from '../index.ts';
 import { maskedCrc32c } from './crc32c.ts';
-import { decodeMark, MARK_BYTES, MARK_KEY } from './mark.ts';
+import { decodeMark, MARK_BYTES } from './mark.ts';
 import type { Mark } from './mark.ts';
+import { isTailKey } from './tail.ts';
 
 /**
  * Reads LevelDB's write-ahead logs before LevelDB does. LevelDB skips what is damaged in them without a word, and then
@@ -11,16 +12,19 @@ import type { Mark } from './mark.ts';
  *
  * Format (deps/leveldb/doc/log_format.txt): blocks of 32 KiB; a record is `masked crc32c u32, length u16, type u8,
  * data`, never across a block; a block's last 6 bytes or fewer are zeros. Types: whole 1, first 2, middle 3, last 4.
- * A batch is `sequence u64, count u32` and its writes, the first of which is the mark of the commit (mark.ts).
+ * A batch is `sequence u64, count u32` and its writes, each `tag (1: put) u8, key length, key, value length, value`, the
+ * lengths as varints. The first of them is the tail (tail.ts), which begins with the mark of the commit.
  */
 const BLOCK_BYTES = 32 * 1024;
 const HEADER_BYTES = 7;
 const WHOLE = 1;
 const FIRST = 2;
 const LAST = 4;
-/** `sequence, count, tag (1: put), key length, key, value length`: all are one byte where they are lengths. */
-const MARK_OFFSET = 12 + 1 + 1 + MARK_KEY.length + 1;
-const BATCH_HEAD_BYTES = MARK_OFFSET + MARK_BYTES;
+/** Sequence and count. */
+const BATCH_OVERHEAD_BYTES = 12;
+const PUT = 1;
+/** Of a length below 4 GiB. */
+const VARINT_BYTES_MAX = 5;
 
 export interface LogEnd {
   /** The mark of the last whole commit in the logs; undefined when they hold none. */
@@ -121,9 +125,9 @@ class LogReader {
   #record(type: number, data: Buffer, place: { start: number; end: number }): void {
     const begins = type === WHOLE || type === FIRST;
     if (begins !== (this.#open === undefined)) this.#broken(place.start);
-    if (begins) this.#open = Buffer.from(data.subarray(0, BATCH_HEAD_BYTES));
-    else if (this.#open !== undefined && this.#open.length < BATCH_HEAD_BYTES) {
-      this.#open = Buffer.concat([this.#open, data.subarray(0, BATCH_HEAD_BYTES - this.#open.length)]);
+    if (begins) this.#open = Buffer.from(data);
+    else if (this.#open !== undefined && this.#open.length < headBytes(this.#open)) {
+      this.#open = Buffer.concat([this.#open, data]);
     }
     if (type !== WHOLE && type !== LAST) return;
     const batch = this.#open;
@@ -137,13 +141,33 @@ class LogReader {
   }
 }
 
+/** How many bytes of a batch hold its mark for certain, as far as its first bytes tell. */
+function headBytes(batch: Buffer): number {
+  const at = BATCH_OVERHEAD_BYTES + 1;
+  return at + VARINT_BYTES_MAX + (varintAt(batch, at)?.value ?? 0) + VARINT_BYTES_MAX + MARK_BYTES;
+}
+
 function markIn(batch: Buffer): Mark | undefined {
-  const keyOffset = MARK_OFFSET - 1 - MARK_KEY.length;
-  const isMark =
-    batch.length === BATCH_HEAD_BYTES &&
-    batch[12] === 1 &&
-    batch[13] === MARK_KEY.length &&
-    batch.subarray(keyOffset, keyOffset + MARK_KEY.length).equals(MARK_KEY) &&
-    batch[MARK_OFFSET - 1] === MARK_BYTES;
-  return isMark ? decodeMark(batch.subarray(MARK_OFFSET)) : undefined;
+  if (batch[BATCH_OVERHEAD_BYTES] !== PUT) return undefined;
+  const keyLength = varintAt(batch, BATCH_OVERHEAD_BYTES + 1);
+  if (keyLength === undefined) return undefined;
+  const keyEnd = keyLength.end + keyLength.value;
+  const valueLength = varintAt(batch, keyEnd);
+  if (valueLength === undefined || valueLength.value < MARK_BYTES) return undefined;
+  if (!isTailKey(batch.subarray(keyLength.end, keyEnd))) return undefined;
+  return decodeMark(batch.subarray(valueLength.end));
+}
+
+/** Undefined when the bytes end before the number does, or it is none. */
+function varintAt(
+  bytes: Buffer,
+  start: number,
+): { readonly value: number; readonly end: number } | undefined {
+  let value = 0;
+  for (let at = start; at < Math.min(bytes.length, start + VARINT_BYTES_MAX); at++) {
+    const byte = bytes[at]!;
+    value += (byte & 0x7f) * 2 ** (7 * (at - start));
+    if (byte < 0x80) return { value, end: at + 1 };
+  }
+  return undefined;
 }
