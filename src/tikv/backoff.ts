@@ -89,12 +89,12 @@ export class Backoff {
       const cancel = this.#environment.scheduler.after(delayMs, done);
       this.signal?.addEventListener('abort', done);
     });
-    this.#checkSignal();
+    this.checkSignal();
   }
 
   /** Throws what `wait` would reject with, without waiting. */
   check(cause: Error): void {
-    this.#checkSignal();
+    this.checkSignal();
     if (this.leftMs >= LEFT_MIN_MS) return;
     throw new TikvError('unavailable', `The time for the operation is used up: ${cause.message}`, { cause });
   }
@@ -109,8 +109,11 @@ export class Backoff {
     return steps.jitter ? fullMs / 2 + (this.#environment.random.next() * fullMs) / 2 : fullMs;
   }
 
-  #checkSignal(): void {
+  /** Throws TikvError `aborted` if the signal was. */
+  checkSignal(): void {
     if (this.signal?.aborted !== true) return;
+    // Whoever owns the client says that it is closed.
+    if (this.signal.reason instanceof TikvError) throw this.signal.reason;
     throw new TikvError('aborted', 'The operation was aborted', { cause: this.signal.reason });
   }
 }
