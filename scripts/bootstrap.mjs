@@ -11,7 +11,16 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -52,7 +61,7 @@ function packagesAreInstalled() {
   return true;
 }
 
-/** A digest over the path and content of every file that compiling reads. */
+/** A digest over the path and content of every file that compiling reads or copies. */
 function digestOfSources() {
   const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) => join(root, name));
   files.push(...sourcesIn(join(root, 'src')));
@@ -68,9 +77,14 @@ function sourcesIn(directory) {
   const found = [];
   for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
     const compiled = entry.name.endsWith('.ts') && !/\.(test|bench)\.ts$/.test(entry.name);
-    if (entry.isFile() && compiled) found.push(join(entry.parentPath ?? entry.path, entry.name));
+    if (entry.isFile() && (compiled || isCopied(entry.name))) found.push(join(entry.parentPath ?? entry.path, entry.name));
   }
   return found.sort();
+}
+
+/** Files that are read at run time, beside the code that reads them. */
+function isCopied(name) {
+  return name.endsWith('.proto');
 }
 
 /** Compiles beside `dist/` and swaps, so that nothing ever runs half a build or a file whose source is gone. */
@@ -81,6 +95,12 @@ function build(digest) {
   try {
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     run(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', next, '--noEmitOnError']);
+    const sources = join(root, 'src');
+    for (const file of sourcesIn(sources).filter(isCopied)) {
+      const copy = join(next, relative(sources, file));
+      mkdirSync(dirname(copy), { recursive: true });
+      copyFileSync(file, copy);
+    }
     writeFileSync(join(next, '.stamp'), digest);
     const dist = join(root, 'dist');
     if (existsSync(dist)) renameSync(dist, old);

@@ -25,15 +25,15 @@ const packages = {
   'node_modules/of-another-platform': { version: '1.0.0', optional: true },
 };
 const compiler = `
-import { cpSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
 const out = process.argv[process.argv.indexOf('--outDir') + 1];
-for (const name of readdirSync('src')) {
+const sources = readdirSync('src').filter((name) => name.endsWith('.ts'));
+for (const name of sources) {
   if (!readFileSync('src/' + name, 'utf8').includes('broken')) continue;
   console.log(name + ' does not compile');
   process.exit(2);
 }
-cpSync('src', out, { recursive: true });
-for (const name of readdirSync(out)) renameSync(out + '/' + name, out + '/' + name.replace('.ts', '.js'));
+for (const name of sources) cpSync('src/' + name, out + '/' + name.replace('.ts', '.js'));
 `;
 let directory: string;
 
@@ -100,6 +100,16 @@ describe('bootstrap', () => {
     rmSync(join(directory, 'src/b.ts'));
     bootstrap();
     expect(existsSync(join(directory, 'dist/b.js'))).toBe(false);
+  });
+
+  test('protos go beside the code that reads them, and build when they change', () => {
+    write('src/room/proto/a.proto', 'message A {}');
+    bootstrap();
+    expect(readFileSync(join(directory, 'dist/room/proto/a.proto'), 'utf8')).toBe('message A {}');
+    write('src/room/proto/a.proto', 'message B {}');
+    expect(bootstrap().text).toContain('built dist/');
+    expect(readFileSync(join(directory, 'dist/room/proto/a.proto'), 'utf8')).toBe('message B {}');
+    expect(bootstrap().text).toBe('');
   });
 
   test('a source that does not compile fails and leaves the last build', () => {
