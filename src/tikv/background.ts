@@ -1,4 +1,5 @@
 import type { Logger } from '../base/index.ts';
+import { TikvError } from './errors.ts';
 
 /** Tasks that run at once; more wait. */
 const RUNNING_MAX = 16;
@@ -54,7 +55,8 @@ export class Background {
       try {
         await task.run();
       } catch (error) {
-        this.#logger.warn('Background work failed', { task: task.name, error });
+        const isClosing = error instanceof TikvError && error.code === 'closed';
+        if (!isClosing) this.#logger.warn('Background work failed', { task: task.name, error });
       }
       task = this.#waiting.shift();
     }

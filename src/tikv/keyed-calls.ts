@@ -46,7 +46,9 @@ export interface KeysCall<M extends StoreMethod> {
   /** Takes the answer about some of the keys. What it throws ends the call. */
   answered(keys: readonly Buffer[], response: StoreResponses[M]): void | Promise<void>;
   /** Asked for each request. */
-  options?(): SendOptions;
+  readonly options?: () => SendOptions;
+  /** The keys were sent before and may have been changed. @default false */
+  readonly isRetry?: boolean;
 }
 
 /** Asks about all keys, at most `REQUESTS_MAX` requests at a time. Keys whose region has changed are asked about again. */
@@ -63,9 +65,13 @@ export async function callForKeys<M extends StoreMethod>(
   const isSingle = requests.length === 1;
   await parallel(requests, REQUESTS_MAX, async ({ region, keys }) => {
     const own = isSingle ? backoff : backoff.fork();
-    const body = { method: call.method, request: call.request(keys), options: call.options?.() };
+    const body = { method: call.method, request: call.request(keys), options: optionsOf(call) };
     const sent = await regions.send(region, body, own);
     if (sent.kind === 'answer') await call.answered(keys, sent.response);
-    else await callForKeys(regions, { ...call, keys }, own);
+    else await callForKeys(regions, { ...call, keys, isRetry: call.isRetry || sent.maybeApplied }, own);
   });
+}
+
+function optionsOf<M extends StoreMethod>({ options, isRetry }: KeysCall<M>): SendOptions | undefined {
+  return isRetry === true ? { ...options?.(), retryOf: true } : options?.();
 }

@@ -18,10 +18,6 @@ export interface Session {
   readonly background: Background;
   readonly keyspace: Keyspace;
   readonly values: ValueCodec;
-  /** Aborted when the client is closed. */
-  readonly closing: AbortSignal;
-  /** Aborted some time later: what is being written may end before. */
-  readonly closed: AbortSignal;
   /** For a read. Also ends when the client is closed. Throws TikvError `closed` or `aborted` at once if that is so. */
   readBackoff(budgetMs: number, signal?: AbortSignal): Backoff;
   /** For a write, which a close lets end. */

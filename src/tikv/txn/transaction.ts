@@ -3,9 +3,14 @@ import type { Session } from '../session.ts';
 import type { ReadOptions } from '../snapshot/snapshot.ts';
 import { TikvSnapshot } from '../snapshot/snapshot.ts';
 import type { CommitOptions } from './commit-mutations.ts';
-import { commitMutations } from './commit-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import type { TxnOutcome } from './outcome.ts';
+
+interface TransactionStart {
+  readonly startTimestamp: bigint;
+  /** `TikvClient.commit` */
+  readonly commit: (mutations: readonly Mutation[], options: CommitOptions) => Promise<TxnOutcome>;
+}
 
 /**
  * An optimistic transaction: reads see what was committed when it began and its own changes, which are kept here until
@@ -18,14 +23,16 @@ export class TikvTransaction {
   /** What it reads, without its own changes. */
   readonly snapshot: TikvSnapshot;
   readonly #session: Session;
+  readonly #commit: TransactionStart['commit'];
   /** By the key's bytes as latin1. */
   readonly #changes = new Map<string, Mutation>();
   #isEnded = false;
 
   /** Use `TikvClient.transaction`. */
-  constructor(session: Session, startTimestamp: bigint) {
+  constructor(session: Session, start: TransactionStart) {
     this.#session = session;
-    this.snapshot = new TikvSnapshot(session, startTimestamp);
+    this.#commit = start.commit;
+    this.snapshot = new TikvSnapshot(session, start.startTimestamp);
   }
 
   get startTimestamp(): bigint {
@@ -73,7 +80,7 @@ export class TikvTransaction {
       return { kind: 'committed', commitTimestamp: startTimestamp, onePhase: true };
     const mutations = [...this.#changes.values()];
     if (mutations.every(({ op }) => op === 'check-not-exists')) return this.#commitChecks(mutations);
-    return commitMutations(this.#session, mutations, { ...options, startTimestamp });
+    return this.#commit(mutations, { ...options, startTimestamp });
   }
 
   /** What was inserted and removed again leaves nothing to write, but must not have existed. */

@@ -1,0 +1,219 @@
+import { setMaxListeners } from 'node:events';
+import { Background } from './background.ts';
+import { Backoff } from './backoff.ts';
+import type { Connections } from './connect.ts';
+import { connect } from './connect.ts';
+import type { TikvEnvironment } from './environment.ts';
+import { TikvError } from './errors.ts';
+import { Keyspace } from './keyspace.ts';
+import { LockResolver } from './lock/resolver.ts';
+import { Oracle } from './oracle.ts';
+import { RegionClient } from './region/region-client.ts';
+import type { Session } from './session.ts';
+import { splitRegions } from './split.ts';
+import { TikvSnapshot } from './snapshot/snapshot.ts';
+import type { TlsOptions } from './tls.ts';
+import type { CommitOptions } from './txn/commit-mutations.ts';
+import { commitMutations } from './txn/commit-mutations.ts';
+import type { Mutation } from './txn/mutation.ts';
+import type { SettledOutcome, TxnOutcome } from './txn/outcome.ts';
+import { settle } from './txn/settle.ts';
+import { TikvTransaction } from './txn/transaction.ts';
+import type { ValueFormat } from './values.ts';
+import { valueCodec } from './values.ts';
+
+const SETTLE_BUDGET_MS = 20_000;
+const SPLIT_BUDGET_MS = 20_000;
+const TIMESTAMP_BUDGET_MS = 15_000;
+/** A close waits so long for commits and their secondaries; then they end where they are. */
+const CLOSE_GRACE_MS = 10_000;
+
+export interface TikvOptions {
+  /** `host:port` of placement drivers; the others are found from one that answers. */
+  readonly pd: readonly string[];
+  /** @default plain text */
+  readonly tls?: TlsOptions;
+  /**
+   * Put in front of every key that is sent and taken off every key that is received: the client sees only keys that begin
+   * with it. @default none
+   */
+  readonly keyPrefix?: Uint8Array;
+  /** How values are stored. @default 'tagged' */
+  readonly values?: ValueFormat;
+  readonly environment: TikvEnvironment;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** How long servers that do not answer are put up with. */
+  readonly budgetMs?: number;
+}
+
+/**
+ * A transactional client for TiKV: snapshot reads, and optimistic commits in one phase or two.
+ *
+ * Keys are at most 8 KiB long with the prefix, and are not empty. Values may be empty (see `TikvOptions.values`). Bytes
+ * that are passed in must not change until the call settles; bytes that are returned are the caller's.
+ *
+ * All methods may be called at any time, also many at once. They reject with a `TikvError`, after `close` with `closed`.
+ */
+export class TikvClient {
+  readonly #session: Session;
+  readonly #regions: RegionClient;
+  readonly #connections: Connections;
+  readonly #closing: AbortController;
+  readonly #closed: AbortController;
+  readonly #commits = new Set<Promise<unknown>>();
+  #close: Promise<void> | undefined;
+
+  /** For tests and for those who bring their own connections; others use `open`. */
+  constructor(connections: Connections, options: Omit<TikvOptions, 'pd' | 'tls'>) {
+    const { environment } = options;
+    this.#connections = connections;
+    this.#closing = openController();
+    this.#closed = openController();
+    this.#regions = new RegionClient({ environment, ...connections });
+    this.#session = openSession(connections.pd, this.#regions, {
+      ...options,
+      closing: this.#closing.signal,
+      closed: this.#closed.signal,
+    });
+  }
+
+  /** Finds the cluster. Rejects with `unavailable` if no placement driver answers within 15 s. */
+  static async open(options: TikvOptions): Promise<TikvClient> {
+    return new TikvClient(await connect(options), options);
+  }
+
+  /** The cluster's id, which a new cluster at the same addresses would not have. */
+  get clusterId(): bigint {
+    return this.#connections.pd.clusterId;
+  }
+
+  /** A new timestamp, larger than every one that anybody got, and every commit that ended, before the call. */
+  async timestamp(options: CallOptions = {}): Promise<bigint> {
+    const backoff = this.#session.readBackoff(options.budgetMs ?? TIMESTAMP_BUDGET_MS, options.signal);
+    return this.#session.oracle.timestamp(backoff);
+  }
+
+  /**
+   * A view of what is committed at `timestamp`: one that has been given out already; rejects with `invalid` if not.
+   *
+   * @param timestamp @default a new one, so that every commit that ended before the call is seen
+   */
+  async snapshot(timestamp?: bigint, options: CallOptions = {}): Promise<TikvSnapshot> {
+    const { oracle } = this.#session;
+    const backoff = this.#session.readBackoff(options.budgetMs ?? TIMESTAMP_BUDGET_MS, options.signal);
+    if (timestamp === undefined) return new TikvSnapshot(this.#session, await oracle.timestamp(backoff));
+    await oracle.verifyPast(timestamp, backoff);
+    return new TikvSnapshot(this.#session, timestamp);
+  }
+
+  /** Begins an optimistic transaction at a new timestamp. */
+  async transaction(options: CallOptions = {}): Promise<TikvTransaction> {
+    const startTimestamp = await this.timestamp(options);
+    const commit = this.commit.bind(this);
+    return new TikvTransaction(this.#session, { startTimestamp, commit });
+  }
+
+  /**
+   * Writes all of `mutations` or nothing of it, if none of their keys was written after the start timestamp.
+   *
+   * Every way to lose an answer is settled before it is told (see `TxnOutcome`): the outcome is `undetermined` only if
+   * the store that knows cannot be reached for the whole of the budget. Rejects only when nothing was or will be
+   * written: `invalid`, `too_large` (100 MiB in all, 8 MiB for one mutation), `snapshot_too_old` (the start timestamp is
+   * 5 minutes old), `aborted`, `closed`, `unavailable`, `disk_full`, `flashback`, `protocol`.
+   *
+   * @param mutations each key at most once, at least one that is not `check-not-exists`.
+   */
+  async commit(mutations: readonly Mutation[], options: CommitOptions): Promise<TxnOutcome> {
+    const commit = commitMutations(this.#session, mutations, options);
+    this.#commits.add(commit);
+    try {
+      return await commit;
+    } finally {
+      this.#commits.delete(commit);
+    }
+  }
+
+  /**
+   * Finds out what became of a commit, and ends it if it has not ended: afterwards it is committed or will never be. For
+   * an `undetermined` outcome, also in another process. The start timestamp should be minutes old at most: once the
+   * transaction's record may have been collected, it rejects with `undetermined`.
+   *
+   * @param txn its primary key and its start timestamp.
+   */
+  async settle(
+    txn: { readonly primary: Uint8Array; readonly startTimestamp: bigint },
+    options: CallOptions = {},
+  ): Promise<SettledOutcome> {
+    const { keyspace } = this.#session;
+    const id = { primary: keyspace.toStore(txn.primary), startTimestamp: txn.startTimestamp };
+    const backoff = this.#session.readBackoff(options.budgetMs ?? SETTLE_BUDGET_MS, options.signal);
+    return settle(this.#session, id, backoff);
+  }
+
+  /** Makes each of `keys` the first of a region, so that what lies on its sides can be served by different stores. */
+  async splitAt(keys: readonly Uint8Array[], options: CallOptions = {}): Promise<void> {
+    const backoff = this.#session.readBackoff(options.budgetMs ?? SPLIT_BUDGET_MS, options.signal);
+    await splitRegions(this.#session, keys, backoff);
+  }
+
+  /**
+   * Ends reads, waits for commits and for the removal of their locks (10 s at most), and closes all connections. Calling
+   * it again is harmless.
+   */
+  close(): Promise<void> {
+    this.#close ??= this.#end();
+    return this.#close;
+  }
+
+  async #end(): Promise<void> {
+    const { environment, background } = this.#session;
+    this.#closing.abort(new TikvError('closed', 'The client is closed'));
+    const cancel = environment.scheduler.after(CLOSE_GRACE_MS, () => {
+      this.#closed.abort(new TikvError('closed', 'The client is closed'));
+    });
+    await Promise.allSettled(this.#commits);
+    await background.idle();
+    cancel();
+    await this.#regions.close();
+    await this.#connections.close();
+  }
+}
+
+/** Every call in flight listens. */
+function openController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
+interface SessionParts extends Omit<TikvOptions, 'pd' | 'tls'> {
+  readonly closing: AbortSignal;
+  readonly closed: AbortSignal;
+}
+
+function openSession(pd: Connections['pd'], regions: RegionClient, parts: SessionParts): Session {
+  const { environment, closing, closed } = parts;
+  const oracle = new Oracle(pd, environment.clock);
+  const background = new Background(environment.logger);
+  return {
+    environment,
+    pd,
+    oracle,
+    regions,
+    resolver: new LockResolver({ environment, regions, oracle, background, signal: closing }),
+    background,
+    keyspace: new Keyspace(parts.keyPrefix),
+    values: valueCodec(parts.values ?? 'tagged'),
+    readBackoff(budgetMs, signal) {
+      closing.throwIfAborted();
+      const ends = signal === undefined ? closing : AbortSignal.any([closing, signal]);
+      if (signal?.aborted === true)
+        throw new TikvError('aborted', 'The operation was aborted', { cause: signal.reason });
+      return new Backoff(environment, budgetMs, ends);
+    },
+    writeBackoff: (budgetMs) => new Backoff(environment, budgetMs, closed),
+  };
+}
