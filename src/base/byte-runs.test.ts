@@ -42,6 +42,19 @@ describe('runs of bytes', () => {
     if (count > 0) expect(runs.run(count - 1)).toHaveLength(1 + ((count - 1) % 200));
   });
 
+  test.each(COUNTS)('%i of them in memory that others have released', (count) => {
+    const before = new ByteRuns();
+    pushAll(before, 0, 20_000);
+    before.release();
+    expectAll(before, 0);
+    const [runs, again] = [new ByteRuns(), before];
+    pushAll(runs, 0, count);
+    for (let n = 0; n < 9000; n++) again.push(buffers[1]!, 9, 1);
+    expectAll(runs, count);
+    runs.release();
+    expect([again.count, again.totalBytes, again.buffer(8999)]).toEqual([9000, 9000, buffers[1]]);
+  });
+
   test.each(COUNTS)('%i of them, forgotten down to any number and pushed again, are the same', (count) => {
     for (const kept of COUNTS.filter((other) => other <= count)) {
       const runs = new ByteRuns();

@@ -4,6 +4,22 @@ const BLOCK_SHIFT = 12;
 const BLOCK_RUNS = 1 << BLOCK_SHIFT;
 const BLOCK_MASK = BLOCK_RUNS - 1;
 const FIRST_BLOCK_RUNS = 16;
+/** A first block that is full with so many is replaced by a whole one. */
+const SMALL_BLOCK_RUNS = 256;
+/** Whole blocks that are kept for the next lists: 4 MiB, for 262,144 runs. */
+const IDLE_MAX = 64;
+
+/** Of each run its buffer, and offset and length in that. */
+interface Block {
+  readonly buffers: Uint8Array[];
+  readonly places: Uint32Array;
+}
+
+/**
+ * Lists come and go, and what they need is large and lives just long enough for the garbage collector to take it for
+ * something that stays: the heap would grow by tens of MiB.
+ */
+const idle: Block[] = [];
 
 /**
  * A growable list of runs of bytes, each inside some larger buffer: what a list of keys is answered with. It holds
@@ -20,9 +36,8 @@ export class ByteRuns {
   #first: Uint8Array = EMPTY_BYTES;
   #firstOffset = 0;
   #firstLength = 0;
-  /** Of the runs behind the first, block by block: the buffers, and offset and length of each. */
-  readonly #buffers: Uint8Array[][] = [];
-  readonly #places: Uint32Array[] = [];
+  /** Of the runs behind the first. */
+  readonly #blocks: Block[] = [];
   #count = 0;
   #totalBytes = 0;
   #varintBytes = 0;
@@ -54,10 +69,11 @@ export class ByteRuns {
     }
     const block = at >>> BLOCK_SHIFT;
     const place = (at & BLOCK_MASK) * 2;
-    if (block === this.#places.length || place === this.#places[block]!.length) this.#grow(block);
-    this.#buffers[block]!.push(buffer);
-    this.#places[block]![place] = offset;
-    this.#places[block]![place + 1] = length;
+    if (block === this.#blocks.length || place === this.#blocks[block]!.places.length) this.#grow(block);
+    const { buffers, places } = this.#blocks[block]!;
+    buffers[at & BLOCK_MASK] = buffer;
+    places[place] = offset;
+    places[place + 1] = length;
   }
 
   /** Forgets the runs from `count` on. */
@@ -66,25 +82,26 @@ export class ByteRuns {
       const length = this.length(--this.#count);
       this.#totalBytes -= length;
       this.#varintBytes -= varintBytes(length);
-      if (this.#count > 0) this.#buffers[(this.#count - 1) >>> BLOCK_SHIFT]!.pop();
-      else this.#first = EMPTY_BYTES;
+      const at = this.#count - 1;
+      if (at < 0) this.#first = EMPTY_BYTES;
+      else this.#blocks[at >>> BLOCK_SHIFT]!.buffers[at & BLOCK_MASK] = EMPTY_BYTES;
     }
   }
 
   /** The buffer that run `at` lies in. */
   buffer(at: number): Uint8Array {
-    return at === 0 ? this.#first : this.#buffers[(at - 1) >>> BLOCK_SHIFT]![(at - 1) & BLOCK_MASK]!;
+    return at === 0 ? this.#first : this.#blocks[(at - 1) >>> BLOCK_SHIFT]!.buffers[(at - 1) & BLOCK_MASK]!;
   }
 
   offset(at: number): number {
     return at === 0
       ? this.#firstOffset
-      : this.#places[(at - 1) >>> BLOCK_SHIFT]![((at - 1) & BLOCK_MASK) * 2]!;
+      : this.#blocks[(at - 1) >>> BLOCK_SHIFT]!.places[((at - 1) & BLOCK_MASK) * 2]!;
   }
 
   length(at: number): number {
     if (at === 0) return this.#firstLength;
-    return this.#places[(at - 1) >>> BLOCK_SHIFT]![((at - 1) & BLOCK_MASK) * 2 + 1]!;
+    return this.#blocks[(at - 1) >>> BLOCK_SHIFT]!.places[((at - 1) & BLOCK_MASK) * 2 + 1]!;
   }
 
   /** Run `at` as a view. */
@@ -103,15 +120,38 @@ export class ByteRuns {
     this.touched = touched;
   }
 
-  /** Makes room at the end of a block: the first one grows from little, the others are made whole. */
-  #grow(block: number): void {
-    const old = this.#places[block];
-    const runs = block > 0 ? BLOCK_RUNS : Math.max(FIRST_BLOCK_RUNS, old?.length ?? 0);
-    const places = new Uint32Array(runs * 2);
-    if (old === undefined) this.#buffers.push([]);
-    else places.set(old);
-    this.#places[block] = places;
+  /** Forgets everything, when nobody looks at it any more: other lists get its memory. */
+  release(): void {
+    for (const block of this.#blocks.splice(0)) {
+      if (block.buffers.length < BLOCK_RUNS || idle.length >= IDLE_MAX) continue;
+      block.buffers.fill(EMPTY_BYTES);
+      idle.push(block);
+    }
+    this.#first = EMPTY_BYTES;
+    this.#count = 0;
+    this.#totalBytes = 0;
+    this.#varintBytes = 0;
   }
+
+  /** Makes room at the end of a block: the first one grows from little, the others are made whole. */
+  #grow(at: number): void {
+    const old = this.#blocks[at];
+    if (old === undefined && at === 0) {
+      this.#blocks.push(newBlock(FIRST_BLOCK_RUNS));
+      return;
+    }
+    const oldRuns = old?.buffers.length ?? BLOCK_RUNS;
+    const block = oldRuns < SMALL_BLOCK_RUNS ? newBlock(2 * oldRuns) : (idle.pop() ?? newBlock(BLOCK_RUNS));
+    if (old !== undefined) {
+      block.places.set(old.places);
+      for (let run = 0; run < oldRuns; run++) block.buffers[run] = old.buffers[run]!;
+    }
+    this.#blocks[at] = block;
+  }
+}
+
+function newBlock(runs: number): Block {
+  return { buffers: new Array<Uint8Array>(runs).fill(EMPTY_BYTES), places: new Uint32Array(2 * runs) };
 }
 
 /** Bytes of a length as a varint: seven bits each. */

@@ -68,6 +68,7 @@ class Chunks implements RangeSink {
       if (this.#chunk.count >= this.#keysMax || this.#chunk.totalBytes >= this.#chunkBytesMax) this.#flush();
       this.#chunk.push(kvs.buffer(i), kvs.offset(i), kvs.length(i));
     }
+    kvs.release();
     return !this.#isFull;
   }
 

@@ -126,11 +126,13 @@ export interface StoreStatus {
   refusal: StoreErrorCode | undefined;
   proposedBytes: number;
   memoryBytes: number;
+  /** Long answers whose client has not taken them yet. */
+  answersUnderWay: number;
 }
 
 /** Where the batches of a streamed range go. */
 export interface RangeSink {
-  /** Some bodies in key order. False: full, send nothing more until `resume` of the stream is called. */
+  /** Some bodies in key order; the list is the sink's. False: full, send nothing more until `resume` of the stream is called. */
   batch(kvs: ByteRuns): boolean;
   /** The end, once: an error, or what only the last message carries. */
   end(error: StoreError | undefined, result: { revision: number; count: number; more: boolean }): void;

@@ -265,6 +265,7 @@ export class Store implements StoreApi {
       refusal: this.#queue.refusal(),
       proposedBytes: this.#queue.bytes,
       memoryBytes: index.memoryBytes() + segments.bytesTotal,
+      answersUnderWay: this.#holds.count,
     };
   }
 

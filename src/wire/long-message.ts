@@ -68,8 +68,9 @@ export class LongMessage {
     }
   }
 
-  /** Nothing more is read: what it refers to is let go. */
+  /** Nothing more is read: what it refers to is let go. The lists of runs were its own. */
   close(): void {
+    for (const part of this.#parts) if (!ArrayBuffer.isView(part)) part.runs.release();
     this.#parts = [];
     this.#left = 0;
     this.#piece = this.#nextPiece = undefined;
