@@ -10,14 +10,16 @@ import {
   Stop,
   type MethodCounters,
 } from '../server/index.ts';
-import { Store, type StoreOptions } from '../store/index.ts';
-import { createServer, type GrpcServer, type Listener } from '../transport/index.ts';
+import type { Store, StoreErrorCode, StoreOptions } from '../store/index.ts';
+import { createServer, type GrpcServer, type Listener, type ServerOptions } from '../transport/index.ts';
 import { WatchHub, type WatchSource } from '../watch/index.ts';
+import { openEngine, openStore } from './engines.ts';
 import { httpHandlers } from './http.ts';
 import { keepaliveLimits } from './keepalive.ts';
 import { claimListeners, type Claimed } from './listeners.ts';
 import { commitHistograms, serverMetrics } from './metrics.ts';
 import { NodeClock, NodeRandom, NodeScheduler } from './runtime.ts';
+import { startingHttp, SwitchedHttp } from './starting.ts';
 import { TimedEngine } from './timed-engine.ts';
 
 /** A server that accepts calls. */
@@ -48,43 +50,78 @@ const receiveOverheadBytes = 512 * 1024;
 /** The only node of its store always leads: LevelDB's lock, or its own memory, is its lease. */
 const ALWAYS_LEADER = { holds: () => true };
 
+export interface StartOptions {
+  readonly logger: Logger;
+  /** Ends a start that is under way, as one that waits for a store that does not answer. */
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Builds a server from its parts and starts it. The one place that knows all of them.
+ * Builds a server from its parts and starts it. The one place that knows all of them. Until the log has been read,
+ * probes are told that it is starting.
  *
  * @throws TransportError when a port is taken, EngineError or LogError when the data cannot be used
  */
-export async function startServer(
-  settings: Settings,
-  { logger }: { logger: Logger },
-): Promise<RunningServer> {
+export async function startServer(settings: Settings, options: StartOptions): Promise<RunningServer> {
+  const { logger, signal = new AbortController().signal } = options;
   // Ports first: two servers by mistake are told apart before either touches data.
   const claimed = await claimListeners(settings, logger);
+  const clock = new NodeClock();
+  const scheduler = new NodeScheduler();
+  const probes = new SwitchedHttp(startingHttp(logger));
+  const transport = {
+    ...{ clock, scheduler, logger: logger.child({ room: 'transport' }) },
+    streamsPerConnectionMax: settings.maxConcurrentStreams,
+    limits: keepaliveLimits(settings),
+    receiveBytesMax: settings.maxRequestBytes + receiveOverheadBytes,
+    onFault: (error: unknown, path: string) => onFault(logger, error, path),
+  };
+  const http = createServer({ ...transport, services: [], http: probes.handle });
+  for (const listener of claimed.metrics) http.serve(listener);
   try {
-    return await startOn(claimed, settings, logger);
+    return await startOn(claimed, settings, { logger, signal, clock, scheduler, transport, http, probes });
   } catch (error) {
-    const { client, clientHttp, metrics } = claimed;
-    for (const listener of [...client, ...clientHttp, ...metrics]) listener.destroy();
+    for (const listener of [...claimed.client, ...claimed.clientHttp]) listener.destroy();
+    await http.close();
     throw error;
   }
 }
 
-async function startOn(claimed: Claimed, settings: Settings, logger: Logger): Promise<RunningServer> {
-  const clock = new NodeClock();
-  const runtime = { clock, scheduler: new NodeScheduler(), random: new NodeRandom() };
+/** What there is before the engine. */
+interface StartParts {
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly clock: NodeClock;
+  readonly scheduler: NodeScheduler;
+  readonly transport: Omit<ServerOptions, 'services'>;
+  /** Serves the metrics listeners. */
+  readonly http: GrpcServer;
+  readonly probes: SwitchedHttp;
+}
+
+async function startOn(claimed: Claimed, settings: Settings, parts: StartParts): Promise<RunningServer> {
+  const { logger, signal, clock, scheduler, transport, http, probes } = parts;
+  const runtime = { clock, scheduler, random: new NodeRandom() };
   const histograms = commitHistograms();
-  const engine = new TimedEngine(await openEngine(settings, logger), clock, (seconds) => {
+  const opened: { store?: Store } = {};
+  const leads = (): boolean => opened.store !== undefined && isLeading(opened.store);
+  const inner = await openEngine(settings, { ...runtime, logger, signal, leads });
+  const engine = new TimedEngine(inner, clock, (seconds) => {
     histograms.commit.observe(seconds);
     histograms.fsync.observe(seconds);
   });
   let store: Store;
   try {
-    store = await Store.open(
-      storeOptions(settings, { ...runtime, engine, logger: logger.child({ room: 'store' }) }),
-    );
+    const storeLogger = logger.child({ room: 'store' });
+    store = await openStore({
+      ...storeOptions(settings, { ...runtime, engine, logger: storeLogger }),
+      signal,
+    });
   } catch (error) {
     await engine.close();
     throw error;
   }
+  opened.store = store;
   const memberId = store.memberId(settings.name);
   const headers = new Headers(store.clusterId, memberId, store);
   const hub = new WatchHub({
@@ -111,23 +148,14 @@ async function startOn(claimed: Claimed, settings: Settings, logger: Logger): Pr
     txnOpsMax: settings.maxTxnOps,
   };
   const calls = {
-    services: etcdServices(context, health, counters),
-    receiveBytesMax: settings.maxRequestBytes + receiveOverheadBytes,
-    refuse: refuseByHeaders,
-    onFault: (error: unknown, path: string) => onFault(logger, error, path),
+    ...{ services: etcdServices(context, health, counters), refuse: refuseByHeaders },
+    ...{ receiveBytesMax: transport.receiveBytesMax, onFault: transport.onFault },
   };
   const metrics = serverMetrics({ store, hub, counters, memberId }, histograms);
   const handlers = httpHandlers({ settings, store, metrics, calls, logger });
-  const transport = {
-    ...calls,
-    ...{ clock, scheduler: runtime.scheduler, logger: logger.child({ room: 'transport' }) },
-    streamsPerConnectionMax: settings.maxConcurrentStreams,
-    limits: keepaliveLimits(settings),
-  };
-  const grpc = createServer({ ...transport, http: handlers.client });
-  const http = createServer({ ...transport, services: [], http: handlers.metrics });
+  const grpc = createServer({ ...transport, ...calls, http: handlers.client });
   for (const listener of [...claimed.client, ...claimed.clientHttp]) grpc.serve(listener);
-  for (const listener of claimed.metrics) http.serve(listener);
+  probes.switchTo(handlers.metrics);
   logger.info('serving', { ...urls, revision: store.revision, epoch: store.epoch });
   const close = once(() => closeAll({ grpc, http, hub, health, stop, store, engine }));
   return { ...urls, store, close };
@@ -138,17 +166,16 @@ function urlsOf({ client, clientHttp, metrics }: Claimed): Omit<RunningServer, '
   return { clientUrls: client.map(url), clientHttpUrls: clientHttp.map(url), metricsUrls: metrics.map(url) };
 }
 
-async function openEngine(settings: Settings, logger: Logger): Promise<Engine> {
-  if (settings.engine === 'memory') {
-    const { MemoryEngine } = await import('../engine/memory/index.ts');
-    return new MemoryEngine();
-  }
-  const { LevelEngine } = await import('../engine/level/index.ts');
-  return LevelEngine.open({
-    directory: settings.dataDir,
-    sync: !settings.unsafeNoFsync,
-    logger: logger.child({ room: 'engine' }),
-  });
+/** Refusals of a node that leads all the same. */
+const REFUSES_FOR_NOW: ReadonlySet<StoreErrorCode | undefined> = new Set([
+  undefined,
+  'Timeout',
+  'NoSpace',
+  'TooManyRequests',
+]);
+
+function isLeading(store: Store): boolean {
+  return REFUSES_FOR_NOW.has(store.status().refusal);
 }
 
 type StoreParts = Pick<StoreOptions, 'engine' | 'clock' | 'scheduler' | 'random' | 'logger'>;

@@ -27,15 +27,23 @@ export async function serve(args: readonly string[]): Promise<number> {
   for (const warning of warnings) logger.warn(warning);
   logger.info('starting', { version: ENGRAM_VERSION, ...shown(settings) });
 
-  // A signal during the start must not be lost: what is being started is stopped as soon as it runs.
-  let stopped: () => void = () => undefined;
-  const stop = new Promise<void>((resolve) => (stopped = resolve));
-  stopOnSignals(logger, () => stopped());
+  // A signal during the start must not be lost: it ends a start that waits for others, and what runs by then is stopped.
+  const starting = new AbortController();
+  const stop = new Promise<void>((resolve) => {
+    stopOnSignals(logger, () => {
+      starting.abort();
+      resolve();
+    });
+  });
 
   let server: RunningServer;
   try {
-    server = await startServer(settings, { logger });
+    server = await startServer(settings, { logger, signal: starting.signal });
   } catch (error) {
+    if (starting.signal.aborted) {
+      logger.info('stopped before it served');
+      return 0;
+    }
     const message = explain(error);
     if (message === undefined) throw error;
     logger.error(message);

@@ -1,4 +1,5 @@
 import {
+  addresses,
   boolean,
   bytes,
   choice,
@@ -50,15 +51,45 @@ export const SCHEMA = {
   }),
   engine: row({
     flag: 'engine',
-    type: choice('level', 'memory'),
+    type: choice('level', 'memory', 'tikv'),
     default: 'level',
-    doc: 'Where data is stored: level (LevelDB in --data-dir) or memory (nothing survives the process).',
+    doc: 'Where data is stored: level (LevelDB in --data-dir), tikv (a TiKV cluster, see --tikv-pd) or memory (nothing survives the process).',
   }),
   dataDir: row({
     flag: 'data-dir',
     type: text,
     default: 'engram-data',
-    doc: 'Directory of the level engine. One server at a time can use it.',
+    doc: 'Directory of the level engine. One server at a time can use it. Certificates of --auto-tls are kept here too.',
+  }),
+  tikvPd: row({
+    flag: 'tikv-pd',
+    type: addresses,
+    default: '',
+    doc: 'Placement drivers of the TiKV cluster of the tikv engine, as in pd-1:2379,pd-2:2379. One that answers is enough.',
+  }),
+  tikvCacert: row({
+    flag: 'tikv-cacert',
+    type: path,
+    default: '',
+    doc: 'Authorities of the certificates of TiKV and its placement drivers. If given, both are spoken to over TLS.',
+  }),
+  tikvCert: row({
+    flag: 'tikv-cert',
+    type: path,
+    default: '',
+    doc: 'The certificate that is shown to TiKV and its placement drivers. Needs --tikv-cacert.',
+  }),
+  tikvKey: row({
+    flag: 'tikv-key',
+    type: path,
+    default: '',
+    doc: 'The key of --tikv-cert.',
+  }),
+  tikvGc: row({
+    flag: 'tikv-gc',
+    type: choice('auto', 'off'),
+    default: 'auto',
+    doc: 'Who lets TiKV collect old versions: auto (this server while it leads) or off (somebody else, as where TiDB shares the store).',
   }),
   keyspace: row({
     flag: 'keyspace',

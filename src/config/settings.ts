@@ -6,6 +6,7 @@ import { readFlags, type Given } from './flags.ts';
 import { defaultQuotaBytes } from './quota.ts';
 import { parseRetention, type Retention } from './retention.ts';
 import { SCHEMA, type SettingName, type SettingRow, type Values } from './schema.ts';
+import { checkTikv } from './tikv.ts';
 import { checkTls } from './tls.ts';
 import { ValueProblem } from './values.ts';
 
@@ -59,6 +60,7 @@ function check(sources: readonly Given[], warn: (message: string) => void): Sett
   // The loop above has given every name of SCHEMA a value of its own type.
   const checked = values as unknown as Values;
   checkTls(checked, warn);
+  checkTikv(checked, warn);
   const { configFile: _path, autoCompactionMode, autoCompactionRetention, ...rest } = checked;
   const quota = rest.quotaBackendBytes;
   return {

@@ -51,6 +51,19 @@ export const list: ValueType<string[]> = valueType('LIST', (value) =>
   value === '' ? [] : value.split(',').map((each) => each.trim()),
 );
 
+/** `host:port` addresses, separated by commas; none when empty. */
+export const addresses: ValueType<string[]> = valueType('ADDRESSES', (value) => {
+  const all = list.parse(value);
+  for (const each of all) {
+    const port = Number(/^(?:[^:/?#@\s[\]]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(each)?.[1]);
+    if (!(port >= 1 && port <= 65_535)) {
+      throw new ValueProblem(`must be host:port addresses as in pd-1:2379,pd-2:2379, not "${each}"`);
+    }
+  }
+  if (new Set(all).size < all.length) throw new ValueProblem('names an address twice');
+  return all;
+});
+
 /** Origins of web pages, or `*`, separated by commas; none when empty. */
 export const origins: ValueType<string[]> = valueType('ORIGINS', (value) => {
   const all = list.parse(value);

@@ -1,0 +1,177 @@
+import type { Bytes } from '../../base/index.ts';
+import type { TikvClient } from '../../tikv/index.ts';
+import type { TikvEnvironment, TlsOptions } from '../../tikv/index.ts';
+import { admitBatch, closedError, KEY_END } from '../index.ts';
+import type { Batch, Capabilities, CommitResult, Engine, KeyRange, Snapshot } from '../index.ts';
+import { engineError } from './errors.ts';
+import { nameOf } from './fence.ts';
+
+import { CommitLane } from './lane.ts';
+import type { LaneLimits } from './lane.ts';
+import { openClient } from './open.ts';
+import { SizeEstimate } from './size.ts';
+import { TikvEngineSnapshot } from './snapshot.ts';
+
+export interface TikvEngineOptions {
+  /** `host:port` of the placement drivers; one that answers is enough. */
+  readonly pd: readonly string[];
+  readonly tls?: TlsOptions;
+  readonly environment: TikvEnvironment;
+  /** Put before every key, and never seen by the caller. @default none: the caller's keys are the store's */
+  readonly keyPrefix?: Bytes;
+  /** The keys that are this engine's own, which `sizeBytes` counts. @default all below `keyPrefix` */
+  readonly range?: KeyRange;
+  /** Says whether this node is the one to collect old versions. @default they are left to somebody else */
+  readonly collectsGarbage?: () => boolean;
+  /** Ends `open`, which otherwise waits for the placement drivers for ever. */
+  readonly signal?: AbortSignal;
+  readonly limits?: Partial<TikvEngineLimits>;
+}
+
+export interface TikvEngineLimits extends LaneLimits {
+  /** A commit of up to 4 MiB in one region takes one phase; a larger one two. */
+  readonly commitBytesMax: number;
+  /** How long old versions are kept, and so twice how long a snapshot may be read. */
+  readonly garbageLifeMs: number;
+  readonly garbageEveryMs: number;
+  /** A close gives reads so long to end by themselves. */
+  readonly closeMs: number;
+}
+
+const LIMITS: TikvEngineLimits = {
+  commitBytesMax: 24 * 1024 * 1024,
+  commitMsMax: 5000,
+  aheadMsMax: 1000,
+  retryMs: 2,
+  garbageLifeMs: 10 * 60_000,
+  garbageEveryMs: 3 * 60_000,
+  closeMs: 1000,
+};
+
+/** Lanes are dropped when they are idle and there are more than so many. */
+const LANES_MAX = 16;
+const EVERYTHING: KeyRange = { gte: Buffer.from([0]), lt: KEY_END };
+/** Commits without a condition share a lane. */
+const UNCONDITIONAL = '';
+
+/**
+ * The contract on TiKV: see `CommitLane` for commits. Those whose first condition is on the same key take effect in the
+ * order of the calls. `uncertain` is said only where the store that knows could not be reached in time.
+ */
+export class TikvEngine implements Engine {
+  readonly capabilities: Capabilities;
+  readonly #client: TikvClient;
+  readonly #environment: TikvEnvironment;
+  readonly #limits: TikvEngineLimits;
+  readonly #lanes = new Map<string, CommitLane>();
+  readonly #size: SizeEstimate;
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #ended = new AbortController();
+  #closing: Promise<void> | undefined;
+
+  private constructor(client: TikvClient, options: TikvEngineOptions) {
+    const limits = { ...LIMITS, ...options.limits };
+    const { environment } = options;
+    const { clock } = environment;
+    this.#client = client;
+    this.#environment = environment;
+    this.#limits = limits;
+    this.capabilities = { shared: true, durable: true, commitBytesMax: limits.commitBytesMax };
+    this.#size = new SizeEstimate({
+      clock,
+      range: options.range ?? EVERYTHING,
+      snapshot: () => this.#snapshot(() => false),
+    });
+  }
+
+  /**
+   * Waits until a placement driver answers, and says so in the log. Rejects with an `EngineError`: `aborted`, or what no
+   * waiting helps against.
+   */
+  static async open(options: TikvEngineOptions): Promise<TikvEngine> {
+    return new TikvEngine(await openClient(options), options);
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    this.#assertOpen();
+    return await this.#track(this.#snapshot(() => this.#closing !== undefined));
+  }
+
+  async commit(batch: Batch, signal: AbortSignal): Promise<CommitResult> {
+    this.#assertOpen();
+    admitBatch(batch, signal, this.capabilities);
+    const condition = batch.conditions[0];
+    const lane = this.#lane(condition === undefined ? UNCONDITIONAL : nameOf(condition.key));
+    const result = await this.#track(lane.commit(batch, signal));
+    if (result.kind === 'committed') this.#size.committed(batch);
+    return result;
+  }
+
+  /** An estimate (see `SizeEstimate`). Takes as long as reading everything does, when it is asked for the first time. */
+  async sizeBytes(): Promise<number> {
+    this.#assertOpen();
+    return await this.#track(this.#size.bytes());
+  }
+
+  /** TiKV gives space back by itself, once the versions are older than the safe point; only the figure is renewed. */
+  // Async so that what it throws becomes a rejection, as the contract has it.
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async compact(): Promise<void> {
+    this.#assertOpen();
+    this.#size.renew();
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    const cancel = this.#environment.scheduler.after(this.#limits.closeMs, () => this.#ended.abort());
+    await Promise.allSettled([...this.#underWay]);
+    cancel();
+    this.#ended.abort();
+    for (const lane of this.#lanes.values()) await lane.idle();
+    await this.#client.close();
+  }
+
+  async #snapshot(isClosed: () => boolean): Promise<Snapshot> {
+    const { clock } = this.#environment;
+    const takenMs = clock.nowMs();
+    const gate = {
+      ...{ clock, isClosed },
+      signal: this.#ended.signal,
+      snapshotMsMax: this.#limits.garbageLifeMs / 2,
+      track: <T>(promise: Promise<T>) => this.#track(promise),
+    };
+    try {
+      return new TikvEngineSnapshot(gate, await this.#client.snapshot(), takenMs);
+    } catch (error) {
+      throw engineError('read', error);
+    }
+  }
+
+  #lane(name: string): CommitLane {
+    const found = this.#lanes.get(name);
+    // Used last, so that it is dropped last.
+    this.#lanes.delete(name);
+    const lane =
+      found ?? new CommitLane({ ...this.#environment, client: this.#client, limits: this.#limits });
+    for (const [other, { waiting }] of this.#lanes) {
+      if (this.#lanes.size < LANES_MAX) break;
+      if (waiting === 0) this.#lanes.delete(other);
+    }
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  #track<T>(promise: Promise<T>): Promise<T> {
+    this.#underWay.add(promise);
+    const done = () => this.#underWay.delete(promise);
+    promise.then(done, done);
+    return promise;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError('engine');
+  }
+}
