@@ -1,10 +1,10 @@
 import { assert, compareBytes } from '../../base/index.ts';
 import type { Bytes } from '../../base/index.ts';
 import { TikvError } from '../errors.ts';
-import { decodeBound } from '../key-codec.ts';
 import { PeerRole } from '../messages.ts';
 import type { Received, RegionMeta } from '../messages.ts';
 import type { PeerInfo, RegionEpochInfo, RegionInfo } from '../pd/pd.ts';
+import { regionInfo } from '../pd/region-info.ts';
 
 /**
  * A run of keys `[start, end)` as it was at one epoch, and the peers that hold it. A request that is sent with it names
@@ -70,16 +70,8 @@ export class Region {
  * Throws TikvError `protocol` if it cannot be understood.
  */
 export function regionFromStore(meta: Received<RegionMeta>, storeId: bigint): Region {
-  const { id, regionEpoch, peers } = meta;
-  const leader = peers.find((peer) => peer.storeId === storeId) ?? peers[0];
-  if (leader === undefined || regionEpoch === undefined)
-    throw new TikvError('protocol', `Store ${storeId} told of region ${id} without its peers or epoch`);
-  return new Region({
-    id,
-    start: decodeBound(meta.startKey),
-    end: decodeBound(meta.endKey),
-    epoch: regionEpoch,
-    peers,
-    leader,
-  });
+  const info = regionInfo(meta, meta.peers.find((peer) => peer.storeId === storeId) ?? meta.peers[0]);
+  if (info === undefined)
+    throw new TikvError('protocol', `Store ${storeId} told of region ${meta.id} without peers`);
+  return new Region(info);
 }
