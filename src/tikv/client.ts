@@ -29,8 +29,8 @@ import { valueCodec } from './values.ts';
 const SETTLE_BUDGET_MS = 20_000;
 const SPLIT_BUDGET_MS = 20_000;
 const TIMESTAMP_BUDGET_MS = 15_000;
-/** A close waits so long for commits and their secondaries; then they end where they are. */
-const CLOSE_GRACE_MS = 10_000;
+/** A close waits so long for commits and for locks to be removed; then they end where they are. */
+const CLOSE_GRACE_MS = 5000;
 
 export interface TikvOptions {
   /** `host:port` of placement drivers; the others are found from one that answers. */
@@ -188,7 +188,7 @@ export class TikvClient {
   }
 
   /**
-   * Ends reads, waits for commits and for the removal of their locks (10 s at most), and closes all connections. Calling
+   * Ends reads, waits for commits and for the removal of locks (5 s at most), and closes all connections. Calling
    * it again is harmless.
    */
   close(): Promise<void> {
@@ -232,7 +232,7 @@ function openSession(pd: Connections['pd'], regions: RegionClient, parts: Sessio
     pd,
     oracle,
     regions,
-    resolver: new LockResolver({ environment, regions, oracle, background, signal: closing }),
+    resolver: new LockResolver({ environment, regions, oracle, background, signal: parts.closed }),
     background,
     keyspace: new Keyspace(parts.keyPrefix),
     values: valueCodec(parts.values ?? 'tagged'),

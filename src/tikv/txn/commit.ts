@@ -71,9 +71,14 @@ export class Commit {
     }
     if (this.#prewriter.mayHaveLocks) this.#rollBack();
     if (error instanceof PrewriteFailure) return this.#failed(error.outcome);
-    if (this.#prewriter.onePhaseInDoubt && error instanceof TikvError && error.retryable)
-      return { kind: 'rolled-back' };
-    throw error;
+    return this.#gaveUp(error);
+  }
+
+  /** It is certain that it is not committed. Once something was sent, what can be tried again is an outcome. */
+  #gaveUp(cause: Error): TxnOutcome {
+    const isSent = this.#prewriter.mayHaveLocks;
+    if (isSent && cause instanceof TikvError && cause.retryable) return { kind: 'rolled-back', cause };
+    throw cause;
   }
 
   /** All keys are locked, unless a lost attempt has committed them in one phase. @returns the outcome, if it has. */
@@ -140,13 +145,13 @@ export class Commit {
   async #commitEnded(error: Error): Promise<TxnOutcome> {
     if (!this.#isCommitSent && !this.#prewriter.onePhaseInDoubt) {
       this.#rollBack();
-      throw error;
+      return this.#gaveUp(error);
     }
     const settled = await this.#settle();
     if (settled === undefined) return this.#undetermined(error);
     if (settled.kind === 'committed') return this.#committed(settled.commitTimestamp, []);
     this.#rollBack();
-    return settled;
+    return { ...settled, cause: error };
   }
 
   async #settle(): Promise<SettledOutcome | undefined> {
