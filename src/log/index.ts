@@ -1,4 +1,6 @@
 /** The log: chunk format, head, group commit, settling, replay, cleaning, and the way back to old bodies. */
+export type { ApplierOptions } from './applier.ts';
+export { LogApplier } from './applier.ts';
 export type { Chunk, ChunkHeader } from './chunk.ts';
 export { readChunk } from './chunk.ts';
 export type { CleanerLimits, CleanerOptions } from './cleaner.ts';

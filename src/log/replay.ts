@@ -1,17 +1,13 @@
-import type { Arena, Bytes } from '../base/index.ts';
+import type { Arena } from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
-import type { Chunk } from './chunk.ts';
-import { readChunk } from './chunk.ts';
-import { EntryColumns, isRemoval } from './entry.ts';
-import { damaged, LogError } from './errors.ts';
-import { NO_FAULTS, planted } from './faults.ts';
+import { LogApplier } from './applier.ts';
+import { LogError } from './errors.ts';
 import type { LogFaults } from './faults.ts';
 import { decodeHead, EMPTY_HEAD } from './head.ts';
 import type { Head } from './head.ts';
 import { sequenceOfSlot } from './keys.ts';
 import type { LogKeys } from './keys.ts';
 import type { LogMap } from './log-map.ts';
-import { EntryKind, readRecord } from './records.ts';
 import type { LogTarget } from './target.ts';
 
 export interface ReplayOptions {
@@ -26,6 +22,11 @@ export interface ReplayOptions {
   readonly from?: number;
   /** The last revision that has been applied. @default 1 */
   readonly fromRevision?: number;
+  /**
+   * Nothing above this sequence, which is the end of a commit, is applied; so a chunk that reaches beyond it is left for
+   * the next time. @default all of the log
+   */
+  readonly upTo?: number;
   readonly signal: AbortSignal;
   readonly faults?: LogFaults;
 }
@@ -43,162 +44,20 @@ export interface Replayed {
  */
 export async function replay(options: ReplayOptions): Promise<Replayed> {
   const { engine, keys, signal } = options;
+  const upTo = options.upTo ?? Infinity;
   await using snapshot = await engine.snapshot();
   const headBytes = await snapshot.get(keys.head);
   const head = headBytes === undefined ? EMPTY_HEAD : decodeHead(headBytes);
   if ((options.from ?? 0) === 0) options.map.clear();
-  const replayer = new Replayer(options, head);
+  const applier = new LogApplier({ ...options, bounds: head });
   for await (const entries of snapshot.scan(keys.slotsFrom((options.from ?? 0) + 1))) {
     if (signal.aborted) throw new LogError('log-stopped', 'Cannot finish the replay: it was aborted');
-    for (const { key, value } of entries) replayer.take(key, value);
+    for (const { key, value } of entries) {
+      const sequence = sequenceOfSlot(key);
+      if (sequence > upTo) return { head, headBytes };
+      applier.take(sequence, value);
+    }
   }
-  replayer.finish();
+  applier.finish(head);
   return { head, headBytes };
-}
-
-/** Applies chunk after chunk, and keeps what the next one is checked against. */
-class Replayer {
-  readonly #options: ReplayOptions;
-  readonly #head: Head;
-  readonly #from: number;
-  readonly #faults: LogFaults;
-  readonly #columns = new EntryColumns();
-  #sequence: number;
-  #revision: number;
-  /** Sub-revision of the last entry that has one. */
-  #sub = -1;
-  #epoch = 0;
-  #compacted = 0;
-  #continues = false;
-  /** Cleaning has taken entries of the chunk before: the next revision may be higher than the one after. */
-  #hasGap = false;
-
-  constructor(options: ReplayOptions, head: Head) {
-    this.#options = options;
-    this.#head = head;
-    this.#faults = options.faults ?? NO_FAULTS;
-    this.#from = options.from ?? 0;
-    this.#sequence = this.#from;
-    this.#revision = this.#from > 0 ? (options.fromRevision ?? 1) : 1;
-    // What is left of a revision that was applied in part is applied again: twice is harmless.
-    this.#hasGap = this.#from > 0;
-  }
-
-  take(key: Bytes, value: Bytes): void {
-    const sequence = sequenceOfSlot(key);
-    if (sequence > this.#head.sequence)
-      throw damaged(`chunk ${sequence}`, `the head says that the log ends at ${this.#head.sequence}`);
-    const chunk = readChunk(value, sequence);
-    this.#checkHeader(chunk);
-    this.#columns.parse(chunk);
-    this.#checkRevisions(chunk);
-    const { header } = chunk;
-    const { target } = this.#options;
-    if (header.cleanedRevision > 0 && !planted(this.#faults, 'cleaned-without-compaction')) {
-      this.#compacted = Math.max(this.#compacted, header.cleanedRevision);
-      target.cleanedAt(header.cleanedRevision, header.cleanedSequence);
-    }
-    const removals = this.#apply(chunk);
-    this.#sequence = header.last;
-    this.#epoch = header.epoch;
-    this.#continues = header.continues;
-    const stored = { last: header.last, bytes: value.length, entries: header.entryCount, removals };
-    this.#options.map.append(stored, this.#revision);
-    if (!header.continues) target.applied(this.#sequence, this.#revision);
-  }
-
-  finish(): void {
-    const { sequence, revision, compacted, epoch } = this.#head;
-    const position = `its end, sequence ${this.#sequence}`;
-    if (this.#sequence !== sequence) throw damaged(position, `the head says that it ends at ${sequence}`);
-    if (this.#continues) throw damaged(position, 'the last chunk continues in one that is not there');
-    if (this.#from > 0) return;
-    if (this.#revision !== revision)
-      throw damaged(position, `its last revision is ${this.#revision}, the head says ${revision}`);
-    if (this.#epoch !== epoch)
-      throw damaged(position, `its last epoch is ${this.#epoch}, the head says ${epoch}`);
-    const isPlanted = planted(this.#faults, 'cleaned-without-compaction');
-    if (this.#compacted !== compacted && !isPlanted)
-      throw damaged(position, `it is compacted at ${this.#compacted}, the head says ${compacted}`);
-  }
-
-  #checkHeader({ header, position }: Chunk): void {
-    const { first, epoch, swept } = header;
-    if (this.#from > 0 && swept)
-      throw new LogError(
-        'log-swept',
-        `Cannot apply ${position} to a state of sequence ${this.#from}: it has been swept (replay from the start)`,
-      );
-    const isFirst = this.#sequence === this.#from;
-    if (isFirst && this.#from > 0 ? first > this.#sequence + 1 : first !== this.#sequence + 1)
-      throw damaged(position, `it covers from ${first} on, what is before it ends at ${this.#sequence}`);
-    if (epoch < this.#epoch) throw damaged(position, `it is of epoch ${epoch}, behind one of ${this.#epoch}`);
-    if (epoch > this.#head.epoch) throw damaged(position, `it is of epoch ${epoch}, above the head's`);
-  }
-
-  /** Revisions are dense, but for what cleaning has taken, and (revision, sub) rises. */
-  #checkRevisions({ header, position }: Chunk): void {
-    const { count, revisions, subs, sequences } = this.#columns;
-    const isCleaned = header.cleanedRevision > 0;
-    for (let i = 0; i < count; i++) {
-      const revision = revisions[i]!;
-      if (revision === 0 || sequences[i]! <= this.#from) continue;
-      const sub = subs[i]!;
-      const isNext = revision === this.#revision + 1;
-      const isSame = revision === this.#revision && sub > this.#sub;
-      const isBehindGap = (isCleaned || this.#hasGap) && revision > this.#revision;
-      if (!isNext && !isSame && !isBehindGap)
-        throw damaged(position, `revision ${revision}.${sub} follows ${this.#revision}.${this.#sub}`);
-      this.#revision = revision;
-      this.#sub = sub;
-      if (!isCleaned) this.#hasGap = false;
-    }
-    if (isCleaned) this.#hasGap = true;
-    if (this.#revision > this.#head.revision)
-      throw damaged(position, `revision ${this.#revision} is above the head's ${this.#head.revision}`);
-  }
-
-  /** Copies the entries into the arena, as many at a time as there is room for. Returns the number of removals. */
-  #apply(chunk: Chunk): number {
-    const { arena } = this.#options;
-    const { count, starts, sequences } = this.#columns;
-    let removals = 0;
-    let i = 0;
-    while (i < count) {
-      const from = starts[i]!;
-      const room = Math.max(arena.room(), starts[i + 1]! - from);
-      let end = starts[count]! - from <= room ? count : i + 1;
-      while (end < count && starts[end + 1]! - from <= room) end++;
-      const place = arena.reserve(starts[end]! - from);
-      chunk.bytes.copy(place.bytes, place.offset, from, starts[end]);
-      const shift = place.offset - from;
-      for (; i < end; i++) {
-        if (isRemoval(this.#columns.kinds[i]!, chunk.bytes, this.#columns.bodyOffsets[i]!)) removals++;
-        if (sequences[i]! > this.#from) this.#applyEntry(chunk, i, place.segment, shift);
-      }
-    }
-    return removals;
-  }
-
-  #applyEntry(chunk: Chunk, i: number, segment: number, shift: number): void {
-    const { kinds, sequences, revisions, subs, bodyOffsets, bodyLengths } = this.#columns;
-    const { target } = this.#options;
-    const kind = kinds[i]!;
-    const offset = bodyOffsets[i]!;
-    const length = bodyLengths[i]!;
-    if (kind <= EntryKind.delete) {
-      target.version(
-        kind === EntryKind.put ? EntryKind.put : EntryKind.delete,
-        segment,
-        offset + shift,
-        length,
-        revisions[i]!,
-        subs[i]!,
-      );
-      return;
-    }
-    const record = readRecord(kind, chunk.bytes.subarray(offset, offset + length), chunk.position);
-    if (record.kind === 'compact') this.#compacted = Math.max(this.#compacted, record.revision);
-    target.record(record, sequences[i]!);
-  }
 }

@@ -18,7 +18,8 @@ export class Housekeeping {
   readonly #scheduler: Scheduler;
   readonly #logger: Logger;
   readonly #pins: Pins;
-  readonly #cleaner: () => Cleaner;
+  /** Undefined where this node does not lead: the log is the leader's to clean. */
+  readonly #cleaner: () => Cleaner | undefined;
   #trimming = false;
   #moving = false;
   #cleaning: Promise<void> | undefined;
@@ -33,7 +34,7 @@ export class Housekeeping {
     scheduler: Scheduler;
     logger: Logger;
     pins: Pins;
-    cleaner: () => Cleaner;
+    cleaner: () => Cleaner | undefined;
   }) {
     this.#state = parts.state;
     this.#slices = parts.slices;
@@ -136,7 +137,7 @@ export class Housekeeping {
     while (this.#running && this.#cleanAgain) {
       this.#cleanAgain = false;
       try {
-        while (this.#running && (await this.#cleaner().step()) === 'worked') {
+        while (this.#running && (await this.#cleaner()?.step()) === 'worked') {
           await new Promise<void>((resolve) => this.#scheduler.soon(resolve));
         }
       } catch (error) {

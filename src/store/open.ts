@@ -1,62 +1,122 @@
 import { assert } from '../base/index.ts';
-import type { LogWriter } from '../log/index.ts';
-import { Cleaner, HistoryReader, LogKeys, LogMap, LogWriter as Writer, replay } from '../log/index.ts';
+import { Cleaner, HistoryReader, LogApplier, LogKeys, LogMap, LogWriter, replay } from '../log/index.ts';
+import type { CommittedChunk, Replayed } from '../log/index.ts';
 import type { StoreLimits } from './limits.ts';
 import type { StoreOptions } from './options.ts';
 import { State } from './state.ts';
 
-/** A store that has read its log and may append to it. */
-export interface Opened {
-  readonly state: State;
-  readonly writer: LogWriter;
-  readonly cleaner: Cleaner;
-  readonly history: HistoryReader;
-}
-
-/** How often a start may lose to an older leader that is still writing. */
+/** How often a take-over may lose to an older leader that is still writing. */
 const ATTEMPTS_MAX = 16;
 
+/** What a leader appends with, and cleans. */
+export interface TakenOver {
+  readonly writer: LogWriter;
+  readonly cleaner: Cleaner;
+}
+
 /**
- * Reads the log and takes it over. Throws LogError when it is damaged, and EngineError; nothing is served then. A leader of
- * an older epoch may append meanwhile: then what it appended is read, and the take-over is tried again.
+ * The log under a store's state: read from the engine, or chunk by chunk as a leader pushes it, or taken over. One of
+ * these at a time. What throws leaves a state that is to be thrown away.
  */
-export async function openLog(options: StoreOptions, limits: StoreLimits): Promise<Opened> {
-  const { engine, clock, scheduler, random, logger, lease } = options;
-  const faults = options.faults === undefined ? {} : { faults: options.faults };
-  const keys = new LogKeys(options.keyspace);
-  const map = new LogMap();
-  const signal = options.signal ?? new AbortController().signal;
-  const { historyBytesInMemoryMax, segmentBytes } = limits;
-  const state = new State({ random, historyBytesInMemoryMax, segmentBytes });
-  const arena = state.segments;
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    state.index.beginBulk();
-    const from = { from: state.sequence, fromRevision: state.revision };
-    const { head, headBytes } = await replay({
-      engine,
-      keys,
-      arena,
-      map,
-      target: state,
-      ...from,
-      signal,
-      ...faults,
-    });
-    state.index.endBulk();
-    assert(state.sequence === head.sequence && state.revision === head.revision, 'a replay ends at the head');
-    const writer = new Writer({
-      ...{ engine, keys, arena, map, head, headBytes, clock, scheduler, random, lease, logger, ...faults },
-      epoch: head.epoch + 1,
-      listener: state,
-      limits: { requestTimeoutMs: limits.requestTimeoutMs, ...options.logLimits },
-    });
-    const outcome = await writer.start();
-    if (outcome !== 'leading') continue;
-    const cleaner = new Cleaner({
-      ...{ writer, engine, keys, map, liveness: state, scheduler, logger, ...faults },
-      ...(options.cleanerLimits === undefined ? {} : { limits: options.cleanerLimits }),
-    });
-    return { state, writer, cleaner, history: new HistoryReader({ engine, keys, map }) };
+export class OpenLog {
+  readonly state: State;
+  readonly history: HistoryReader;
+  readonly #options: StoreOptions;
+  readonly #limits: StoreLimits;
+  readonly #keys: LogKeys;
+  readonly #map = new LogMap();
+  readonly #signal: AbortSignal;
+  /** For pushed chunks; made anew after everything else that has applied something. */
+  #applier: LogApplier | undefined;
+  #isBusy = false;
+
+  constructor(options: StoreOptions, limits: StoreLimits) {
+    const { random, engine } = options;
+    const { historyBytesInMemoryMax, segmentBytes } = limits;
+    this.#options = options;
+    this.#limits = limits;
+    this.#keys = new LogKeys(options.keyspace);
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.state = new State({ random, historyBytesInMemoryMax, segmentBytes });
+    this.history = new HistoryReader({ engine, keys: this.#keys, map: this.#map });
   }
-  throw new Error(`Cannot take over the log: another process keeps writing to keyspace ${options.keyspace}`);
+
+  /**
+   * Goes on with the log from where the state is, up to `upTo` (a chunk that reaches beyond it is left for later) or to
+   * its head. Throws LogError when it is damaged or cannot be gone on with, and EngineError.
+   */
+  async read(upTo = Infinity): Promise<Replayed> {
+    const { engine, faults } = this.#options;
+    const { state } = this;
+    assert(!this.#isBusy, 'the log is read by one at a time');
+    this.#isBusy = true;
+    this.#applier = undefined;
+    // Sorting once at the end is worth it from nothing; else readers are at work meanwhile.
+    const isFirst = state.sequence === 0;
+    if (isFirst) state.index.beginBulk();
+    try {
+      return await replay({
+        ...{ engine, upTo, keys: this.#keys, map: this.#map, arena: state.segments, target: state },
+        ...{ from: state.sequence, fromRevision: state.revision, signal: this.#signal },
+        ...(faults === undefined ? {} : { faults }),
+      });
+    } finally {
+      if (isFirst) state.index.endBulk();
+      this.#isBusy = false;
+    }
+  }
+
+  /** Applies the chunks of a whole commit that follows what the state has. */
+  apply(chunks: readonly CommittedChunk[]): void {
+    const { state } = this;
+    const { faults } = this.#options;
+    assert(!this.#isBusy, 'nothing is pushed while the log is read');
+    this.#applier ??= new LogApplier({
+      ...{ map: this.#map, arena: state.segments, target: state },
+      ...{ from: state.sequence, fromRevision: state.revision },
+      ...(faults === undefined ? {} : { faults }),
+    });
+    for (const { sequence, bytes } of chunks) this.#applier.take(sequence, bytes);
+  }
+
+  /**
+   * Reads the log to its head and begins an epoch, `epoch` or else the one after the last. A leader of an older one may
+   * append meanwhile: then what it appended is read, and the take-over is tried again. Undefined: a higher epoch has begun.
+   */
+  async takeOver(epoch?: number): Promise<TakenOver | undefined> {
+    const { state } = this;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const { head, headBytes } = await this.read();
+      assert(
+        state.sequence === head.sequence && state.revision === head.revision,
+        'a replay ends at the head',
+      );
+      const writer = this.#newWriter({ head, headBytes }, epoch ?? head.epoch + 1);
+      const outcome = await writer.start();
+      if (outcome === 'leading') return { writer, cleaner: this.#newCleaner(writer) };
+      if (outcome === 'deposed' && epoch !== undefined) return undefined;
+    }
+    const { keyspace } = this.#options;
+    throw new Error(`Cannot take over the log: another process keeps writing to keyspace ${keyspace}`);
+  }
+
+  #newWriter({ head, headBytes }: Replayed, epoch: number): LogWriter {
+    const { engine, clock, scheduler, random, logger, lease, faults, logLimits } = this.#options;
+    const { state } = this;
+    return new LogWriter({
+      ...{ engine, head, headBytes, epoch, clock, scheduler, random, lease, logger },
+      ...{ keys: this.#keys, arena: state.segments, map: this.#map, listener: state },
+      limits: { requestTimeoutMs: this.#limits.requestTimeoutMs, ...logLimits },
+      ...(faults === undefined ? {} : { faults }),
+    });
+  }
+
+  #newCleaner(writer: LogWriter): Cleaner {
+    const { engine, scheduler, logger, faults, cleanerLimits: limits } = this.#options;
+    return new Cleaner({
+      ...{ writer, engine, keys: this.#keys, map: this.#map, liveness: this.state, scheduler, logger },
+      ...(faults === undefined ? {} : { faults }),
+      ...(limits === undefined ? {} : { limits }),
+    });
+  }
 }

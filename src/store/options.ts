@@ -1,10 +1,19 @@
 import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
 import type { CleanerOptions, LogFaults, LogLimits, LogWriterOptions } from '../log/index.ts';
 import type { AutoCompactionOptions } from './auto-compaction.ts';
+import type { StoreErrorCode } from './errors.ts';
 import type { StoreLimits } from './limits.ts';
 
 /** The engine's contract, as the log room knows it. */
 export type Engine = LogWriterOptions['engine'];
+
+/** Where a store that does not lead learns what it must have applied before it may answer. */
+export interface ReadIndex {
+  /** Also asked when this node leads: its lease alone is not trusted. */
+  readonly always: boolean;
+  /** Tells, later, that everything committed before this call is applied here, or why that is not known. */
+  ask(done: (refusal: StoreErrorCode | undefined) => void): void;
+}
 
 export interface StoreOptions {
   readonly engine: Engine;
@@ -18,6 +27,8 @@ export interface StoreOptions {
   readonly logger: Logger;
   /** The leader's lease: whether answers that need it may leave now. */
   readonly lease: { holds(): boolean };
+  /** Without it, a store that does not lead answers no linearizable read. */
+  readonly readIndex?: ReadIndex;
   readonly limits?: Partial<StoreLimits>;
   readonly logLimits?: Partial<LogLimits>;
   readonly cleanerLimits?: NonNullable<CleanerOptions['limits']>;

@@ -30,7 +30,8 @@ interface StreamParts {
   readonly pins: Pins;
   readonly holds: Holds;
   readonly limits: StoreLimits;
-  readonly confirm: () => StoreErrorCode | undefined;
+  /** For an answer that needs the leadership: why it may not leave now. */
+  readonly confirm: (() => StoreErrorCode | undefined) | undefined;
 }
 
 /**
@@ -148,7 +149,7 @@ export class StreamedRange implements RangeStream {
     if (this.#ended) return;
     this.#ended = true;
     this.#release();
-    const code = refusal ?? (this.#request.serializable ? undefined : this.#options.confirm());
+    const code = refusal ?? this.#options.confirm?.();
     this.#sink.end(code === undefined ? undefined : storeError(code), { revision, count, more });
   }
 

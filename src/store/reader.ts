@@ -19,17 +19,16 @@ import type {
   TxnResult,
 } from './results.ts';
 import type { Slices, Steps } from './slices.ts';
-import { isSerializable } from './txn-plan.ts';
 import { readOnlyTxnSteps } from './txn.ts';
 import { checkRange } from './validate.ts';
 import type { ReadParts } from './view.ts';
 
-/** What reads need of the leadership: whether a linearizable answer may leave now. */
+/** Why an answer may not leave now that needs the leadership; undefined: it may. */
 export type Confirm = () => StoreErrorCode | undefined;
 
 /**
  * The read path: everything is read at the committed revision, what is small at once within the call, what is not in
- * slices with the revision pinned. A linearizable answer leaves only under the leader's lease, checked after the work.
+ * slices with the revision pinned. What a leader answers linearizably is confirmed after the work: `confirm` of a call.
  */
 export class Reader {
   readonly #parts: ReadParts;
@@ -38,7 +37,6 @@ export class Reader {
   readonly #pins: Pins;
   readonly #holds: Holds;
   readonly #limits: StoreLimits;
-  readonly #confirm: Confirm;
 
   constructor(options: {
     parts: ReadParts;
@@ -47,7 +45,6 @@ export class Reader {
     pins: Pins;
     holds: Holds;
     limits: StoreLimits;
-    confirm: Confirm;
   }) {
     this.#parts = options.parts;
     this.#slices = options.slices;
@@ -55,27 +52,24 @@ export class Reader {
     this.#pins = options.pins;
     this.#holds = options.holds;
     this.#limits = options.limits;
-    this.#confirm = options.confirm;
   }
 
-  range(request: RangeRequest, done: Done<RangeResult>): void {
+  range(request: RangeRequest, confirm: Confirm | undefined, done: Done<RangeResult>): void {
     const refusal = checkRange(request);
     if (refusal !== undefined) return fail(done, refusal);
     const { state } = this.#parts;
     const header = state.revision;
     const revision = readRevision(request.revision, header, state.compactedExact);
-    if (typeof revision === 'string') return this.#end(done, revision, request.serializable);
+    if (typeof revision === 'string') return this.#end(done, revision, confirm);
     if (isPoint(request)) {
       const result = rangePoint(this.#parts, request, revision, header);
-      if (result !== undefined) return this.#end(done, result, request.serializable);
+      if (result !== undefined) return this.#end(done, result, confirm);
     }
     if (this.#holds.isFull) return fail(done, 'TooManyRequests');
-    this.#walk(revision, request.serializable, done, (held) =>
-      rangeSteps(this.#parts, request, revision, header, held),
-    );
+    this.#walk(revision, confirm, done, (held) => rangeSteps(this.#parts, request, revision, header, held));
   }
 
-  rangeStream(request: RangeRequest, sink: RangeSink): RangeStream {
+  rangeStream(request: RangeRequest, confirm: Confirm | undefined, sink: RangeSink): RangeStream {
     return new StreamedRange(
       {
         parts: this.#parts,
@@ -84,7 +78,7 @@ export class Reader {
         pins: this.#pins,
         holds: this.#holds,
         limits: this.#limits,
-        confirm: this.#confirm,
+        confirm,
       },
       request,
       sink,
@@ -92,12 +86,12 @@ export class Reader {
   }
 
   /** A transaction that cannot write. It has been validated. */
-  txn(request: TxnRequest, done: Done<TxnResult>): void {
+  txn(request: TxnRequest, confirm: Confirm | undefined, done: Done<TxnResult>): void {
     const { revision } = this.#parts.state;
     if (this.#holds.isFull) return fail(done, 'TooManyRequests');
     // Ranges in it may read as far back as the compaction.
     const pinned = Math.min(revision, ...request.success.concat(request.failure).map(revisionOf));
-    this.#walk(pinned, isSerializable(request), done, () => readOnlyTxnSteps(this.#parts, request, revision));
+    this.#walk(pinned, confirm, done, () => readOnlyTxnSteps(this.#parts, request, revision));
   }
 
   /** 0: at the current revision. */
@@ -106,25 +100,25 @@ export class Reader {
     if (requested > 0 && requested < state.compactedExact) return fail(done, 'Compacted');
     if (requested > state.revision) return fail(done, 'FutureRev');
     const revision = requested === 0 ? state.revision : requested;
-    this.#walk(state.compacted, true, done, () => hashKvSteps(this.#parts, revision, state.revision));
+    this.#walk(state.compacted, undefined, done, () => hashKvSteps(this.#parts, revision, state.revision));
   }
 
-  leases(done: Done<LeasesResult>): void {
+  leases(confirm: Confirm | undefined, done: Done<LeasesResult>): void {
     const { state, budget } = this.#parts;
-    this.#walk(state.revision, false, done, () => leasesSteps({ state, budget }));
+    this.#walk(state.revision, confirm, done, () => leasesSteps({ state, budget }));
   }
 
   /** Runs steps that read at `revision` or above, which is pinned if they take longer than one slice. */
   #walk<T extends object>(
     revision: number,
-    serializable: boolean,
+    confirm: Confirm | undefined,
     done: Done<T>,
     begin: (held: (bytes: number) => StoreErrorCode | undefined) => Steps<T | StoreErrorCode>,
   ): void {
     let pin: Pin | undefined;
     const finish = (result: T | StoreErrorCode): void => {
       if (pin !== undefined) this.#pins.close(pin);
-      this.#end(done, result, serializable);
+      this.#end(done, result, confirm);
     };
     const held = (bytes: number): StoreErrorCode | undefined => {
       if (pin !== undefined) return this.#pins.hold(pin, bytes);
@@ -139,8 +133,8 @@ export class Reader {
     if (ended !== undefined) finish(ended.value);
   }
 
-  #end<T extends object>(done: Done<T>, result: T | StoreErrorCode, serializable: boolean): void {
-    const refusal = serializable ? undefined : this.#confirm();
+  #end<T extends object>(done: Done<T>, result: T | StoreErrorCode, confirm: Confirm | undefined): void {
+    const refusal = confirm?.();
     if (refusal !== undefined) fail(done, refusal);
     else if (typeof result === 'string') fail(done, result);
     else done(undefined, result);

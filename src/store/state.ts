@@ -21,7 +21,8 @@ import { AlarmType } from './results.ts';
 
 /** Who must know what a commit changed. All are called while it is applied, before any waiter is told. */
 export interface StateListener {
-  committed(revision: number): void;
+  /** `chunks`: what this node has committed as the leader; none when it follows. */
+  committed(revision: number, chunks: Commit['chunks']): void;
   compacted(revision: number): void;
   leaseGranted(lease: Lease): void;
   leaseRevoked(lease: Lease): void;
@@ -42,7 +43,7 @@ export class State implements LogTarget, CommitListener, Liveness {
   readonly leases: LeaseTable;
   readonly alarms = new Alarms();
   readonly pending = new Pending();
-  /** Set once the store serves. */
+  /** Set once the log has been read. */
   listener: StateListener | undefined;
 
   /** Committed. */
@@ -53,6 +54,8 @@ export class State implements LogTarget, CommitListener, Liveness {
   compactedExact = -1;
   clusterId = 0n;
   epoch = 0;
+  /** Cleaning has taken from below what is applied: before this sequence the state is none that ever was. */
+  wholeFrom = 0;
 
   constructor(options: { random: Random; historyBytesInMemoryMax: number; segmentBytes: number }) {
     const segments = new Segments(options.segmentBytes);
@@ -73,7 +76,8 @@ export class State implements LogTarget, CommitListener, Liveness {
     return this.index.liveBytes + this.index.historyBytes;
   }
 
-  cleanedAt(revision: number, _sequence: number): void {
+  cleanedAt(revision: number, sequence: number): void {
+    this.wholeFrom = Math.max(this.wholeFrom, sequence);
     this.#compact(revision);
   }
 
@@ -126,16 +130,17 @@ export class State implements LogTarget, CommitListener, Liveness {
   applied(sequence: number, revision: number): void {
     this.sequence = sequence;
     this.revision = revision;
+    this.listener?.committed(revision, []);
   }
 
   committed(commit: Commit): void {
-    const isNewRevision = commit.revision !== this.revision;
-    this.applied(commit.sequence, commit.revision);
+    this.sequence = commit.sequence;
+    this.revision = commit.revision;
     for (const { record, sequence } of commit.records) {
       this.record(record, sequence);
       this.pending.settled(record);
     }
-    if (isNewRevision || commit.records.length > 0) this.listener?.committed(commit.revision);
+    this.listener?.committed(commit.revision, commit.chunks);
   }
 
   deposed(why: Deposition): void {

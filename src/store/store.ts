@@ -1,6 +1,7 @@
+import { assert } from '../base/index.ts';
 import type { Arena, Cancel, Scheduler } from '../base/index.ts';
 import type { KeyIndex } from '../index/index.ts';
-import type { Cleaner, Deposition, HistoryReader, LogWriter } from '../log/index.ts';
+import type { CommittedChunk, Deposition, HistoryReader } from '../log/index.ts';
 import type {
   CompactionRequest,
   DeleteRangeRequest,
@@ -9,26 +10,21 @@ import type {
   RangeRequest,
   TxnRequest,
 } from '../wire/index.ts';
-import { AlarmCall } from './alarm-call.ts';
-import { AutoCompaction } from './auto-compaction.ts';
-import { CompactCall } from './compaction.ts';
 import { CountMemory } from './count-memory.ts';
-import { DeleteRangeCall } from './delete-range.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
+import { GatedStream } from './gated-stream.ts';
 import { Holds } from './holds.ts';
 import type { Held, Hold } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { memberIdOf } from './identity.ts';
-import { GrantCall, RevokeCall, TimeToLiveCall } from './lease-calls.ts';
-import { Lessor } from './lessor.ts';
-import { DEFAULT_LIMITS, RAFT_ENVELOPE_BYTES } from './limits.ts';
-import { openLog } from './open.ts';
-import type { Opened } from './open.ts';
+import { Leader } from './leader.ts';
+import type { StoreLimits } from './limits.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import { OpenLog } from './open.ts';
 import type { StoreOptions } from './options.ts';
 import { Pins } from './pins.ts';
-import { PutCall } from './put.ts';
-import { Quota } from './quota.ts';
+import type { Confirm } from './reader.ts';
 import { Reader } from './reader.ts';
 import type {
   AlarmRequest,
@@ -53,42 +49,46 @@ import { AlarmType } from './results.ts';
 import { Slices } from './slices.ts';
 import type { State } from './state.ts';
 import type { StoreApi } from './store-api.ts';
-import { TxnCall } from './txn.ts';
-import { isReadOnly } from './txn-plan.ts';
-import { checkDeleteRange, checkPut, checkTxn } from './validate.ts';
-import type { WriteParts } from './write-parts.ts';
-import { WriteQueue } from './write-queue.ts';
-import type { WriteCall } from './write-queue.ts';
+import { isReadOnly, isSerializable } from './txn-plan.ts';
+import { checkTxn } from './validate.ts';
+import type { ReadParts } from './view.ts';
 
 const TICK_MS = 500;
 const SIZE_TICKS = 10;
-const DEFAULT_LEASE_TTL_MIN = 2;
 
-/** What etcd promises, on one log: the calls, validated, put in order, evaluated and answered as etcd does. */
+/**
+ * What etcd promises, on one log: the calls, validated, put in order, evaluated and answered as etcd does.
+ *
+ * A store follows the log, or leads it for one epoch, and changes from one to the other as often as it is told to. It
+ * reads in both roles; writes, and what depends on the time of leases, need the lead.
+ */
 export class Store implements StoreApi {
   readonly index: KeyIndex;
   readonly history: HistoryReader;
-  readonly clusterId: bigint;
-  readonly epoch: number;
   readonly #options: StoreOptions;
+  readonly #limits: StoreLimits;
+  readonly #log: OpenLog;
   readonly #state: State;
-  readonly #writer: LogWriter;
-  readonly #cleaner: Cleaner;
   readonly #scheduler: Scheduler;
-  readonly #parts: WriteParts;
-  readonly #queue: WriteQueue;
-  readonly #reader: Reader;
+  readonly #slices: Slices;
+  readonly #pins: Pins;
   readonly #holds: Holds;
-  readonly #lessor: Lessor;
+  readonly #read: ReadParts;
+  readonly #reader: Reader;
   readonly #housekeeping: Housekeeping;
-  readonly #autoCompaction: AutoCompaction;
-  readonly #commitListeners: ((revision: number) => void)[] = [];
+  readonly #commitListeners: ((revision: number, chunks: readonly CommittedChunk[]) => void)[] = [];
   readonly #compactListeners: ((compacted: number) => void)[] = [];
+  #leader: Leader | undefined;
+  /** Why a store that has led does so no more. */
+  #ended: StoreErrorCode | undefined;
+  /** Leaders that were deposed, and may still be settling their last commit. */
+  readonly #former = new Set<Promise<void>>();
+  /** What was found at the start may be shown once it is announced up to here; see `announce`. */
+  #foundAtStart = 0;
+  #announced = 0;
   #sizeBytes = 0;
   #isSizing = false;
   #ticks = 0;
-  /** Why nothing that needs the leadership is answered any more. */
-  #ended: StoreErrorCode | undefined;
   #closing: Promise<void> | undefined;
   #defragmenting: Promise<void> | undefined;
   #cancelTick: Cancel = () => undefined;
@@ -98,62 +98,67 @@ export class Store implements StoreApi {
    * and whatever aborted `options.signal`.
    */
   static async open(options: StoreOptions): Promise<Store> {
+    const store = await Store.follow(options);
+    await store.lead();
+    return store;
+  }
+
+  /** Reads the log, and follows. Throws as `open` does. */
+  static async follow(options: StoreOptions): Promise<Store> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const store = new Store(options, limits, await openLog(options, limits));
+    const log = new OpenLog(options, limits);
+    await log.read();
+    const store = new Store(options, limits, log);
     await store.#measure();
     store.#start();
     return store;
   }
 
-  private constructor(options: StoreOptions, limits: WriteParts['limits'], opened: Opened) {
+  private constructor(options: StoreOptions, limits: StoreLimits, log: OpenLog) {
     const { clock, scheduler, logger } = options;
-    const { state, writer, cleaner, history } = opened;
+    const { state, history } = log;
     this.#options = options;
+    this.#limits = limits;
+    this.#log = log;
     this.#state = state;
-    this.#writer = writer;
-    this.#cleaner = cleaner;
     this.#scheduler = scheduler;
+    this.#foundAtStart = state.sequence;
     this.index = state.index;
     this.history = history;
-    this.clusterId = state.clusterId;
-    this.epoch = writer.epoch;
-    const slices = new Slices({ clock, scheduler, logger, unitsMax: limits.sliceUnitsMax });
+    this.#slices = new Slices({ clock, scheduler, logger, unitsMax: limits.sliceUnitsMax });
     const released = (revision: number): void => this.#housekeeping.released(revision);
-    const pins = new Pins({ index: state.index, clock, limits, released });
-    this.#holds = new Holds({ clock, segments: state.segments, limits });
-    const member = this.memberId(options.name);
-    const quota = new Quota({ state, writer: () => writer, member, bytesMax: options.quotaBytes ?? 0 });
+    this.#pins = new Pins({ index: state.index, clock, limits, released });
     const { index, segments } = state;
-    const read = { state, index, segments, history, budget: slices.budget, clock, logger };
+    this.#holds = new Holds({ clock, segments, limits });
     const counts = new CountMemory(limits.countsRememberedMax);
-    const later = (run: () => void): void => scheduler.soon(run);
-    this.#parts = { ...read, counts, writer, limits, pins, quota, later };
-    this.#queue = new WriteQueue({ writer: () => writer, clock, scheduler, slices, limits });
-    const confirm = (): StoreErrorCode | undefined => this.#confirm();
+    this.#read = { state, index, segments, history, counts, budget: this.#slices.budget, clock, logger };
     this.#reader = new Reader({
-      ...{ parts: this.#parts, slices, scheduler, pins, limits, confirm },
+      parts: this.#read,
+      slices: this.#slices,
+      scheduler,
+      pins: this.#pins,
       holds: this.#holds,
+      limits,
     });
-    const revoke = (id: bigint, done: (refusal: StoreErrorCode | undefined) => void): void =>
-      this.#expire(id, done);
-    this.#lessor = new Lessor({ state, clock, scheduler, logger, limits, revoke });
-    this.#housekeeping = new Housekeeping({ state, slices, scheduler, logger, pins, cleaner: () => cleaner });
+    this.#housekeeping = new Housekeeping({
+      ...{ state, slices: this.#slices, scheduler, logger, pins: this.#pins },
+      cleaner: () => this.#leader?.cleaner,
+    });
     state.listener = {
-      committed: (revision) => this.#committed(revision),
+      committed: (revision, chunks) => this.#committed(revision, chunks),
       compacted: (revision) => this.#compacted(revision),
-      leaseGranted: (lease) => this.#lessor.granted(lease),
-      leaseRevoked: (lease) => this.#lessor.revoked(lease),
-      deposed: (why) => this.#fail(why),
+      leaseGranted: (lease) => this.#leader?.lessor.granted(lease),
+      leaseRevoked: (lease) => this.#leader?.lessor.revoked(lease),
+      deposed: (why) => this.#deposed(why),
     };
-    this.#autoCompaction = new AutoCompaction(options.autoCompaction ?? { mode: 'off' }, {
-      target: {
-        current: () => this.revision,
-        compact: (revision, done) => this.compact({ revision, physical: false }, done),
-      },
-      ...{ clock, scheduler, logger },
-    });
   }
 
+  get clusterId(): bigint {
+    return this.#state.clusterId;
+  }
+  get epoch(): number {
+    return this.#state.epoch;
+  }
   get sequence(): number {
     return this.#state.sequence;
   }
@@ -172,69 +177,97 @@ export class Store implements StoreApi {
     return memberIdOf(this.#state.clusterId, name);
   }
 
+  // ---- Roles
+
+  /** Whether this node leads, and nobody has taken the lead from it as far as it knows. */
+  get leads(): boolean {
+    return this.#leader !== undefined;
+  }
+
+  /** Whether the state may be shown: it is one that was, and a leader has announced it. */
+  get readable(): boolean {
+    if (this.#leader !== undefined) return true;
+    return this.#announced >= this.#foundAtStart && this.sequence >= this.#state.wholeFrom;
+  }
+
+  /**
+   * Takes the log over, with `epoch` or else the next one. Resolves to whether this node leads now: not when a higher epoch
+   * has begun. Throws LogError and EngineError; what was read by then stays.
+   */
+  async lead(epoch?: number): Promise<boolean> {
+    assert(this.#leader === undefined, 'a leader is made of a follower');
+    const taken = await this.#log.takeOver(epoch);
+    // The writer may have been deposed while it began.
+    if (taken?.writer.leading !== true) return false;
+    const { clock, scheduler, random, logger, lease, leaseTtlMin, autoCompaction, name } = this.#options;
+    this.#leader = new Leader({
+      ...taken,
+      ...{ clock, scheduler, random, logger, lease, leaseTtlMin, autoCompaction },
+      ...{ read: this.#read, pins: this.#pins, slices: this.#slices, limits: this.#limits },
+      member: this.memberId(name),
+      quotaBytes: this.#options.quotaBytes ?? 0,
+      whenCleaned: (run) => this.#housekeeping.whenCleaned(run),
+    });
+    this.#announced = Infinity;
+    this.#leader.start();
+    this.#housekeeping.compacted();
+    return true;
+  }
+
+  /** Another has the lead, or may have: all that is proposed and not committed is taken back, and this node follows. */
+  depose(): void {
+    this.#leader?.writer.depose();
+  }
+
+  /** A leader that holds its lease has said that everything up to `sequence` is committed. */
+  announce(sequence: number): void {
+    this.#announced = Math.max(this.#announced, sequence);
+  }
+
+  /** Applies a whole commit that a leader has announced. What was applied already may come again. */
+  apply(chunks: readonly CommittedChunk[]): void {
+    assert(this.#leader === undefined, 'a leader knows what it commits');
+    this.#log.apply(chunks);
+  }
+
+  /**
+   * Applies from the engine what a leader has announced up to `sequence`. Throws LogError, `log-swept` among others when
+   * only a new store can go on, and EngineError.
+   */
+  async catchUp(sequence: number): Promise<void> {
+    assert(this.#leader === undefined, 'a leader knows what it commits');
+    await this.#log.read(sequence);
+  }
+
+  /** Answers that only wait for the leader's lease may leave: it has been renewed. */
+  leaseRenewed(): void {
+    this.#leader?.writer.release();
+  }
+
+  // ---- Reads
+
   range(request: RangeRequest, done: Done<RangeResult>): void {
-    this.#reader.range(request, done);
+    const leader = this.#leader;
+    if (leader !== undefined && this.#options.readIndex?.always !== true)
+      this.#reader.range(request, request.serializable ? undefined : leader.confirm, done);
+    else this.#gate(request.serializable, done, (confirm) => this.#reader.range(request, confirm, done));
   }
 
   rangeStream(request: RangeRequest, sink: RangeSink): RangeStream {
-    return this.#reader.rangeStream(request, sink);
-  }
-
-  put(request: PutRequest, requestBytes: number, done: Done<PutResult>): void {
-    const refusal = checkPut(request) ?? this.#admit(requestBytes);
-    const call = new PutCall(this.#parts, request, requestBytes, done);
-    if (refusal === undefined) this.#queue.submit(call);
-    else call.refuse(refusal);
-  }
-
-  deleteRange(request: DeleteRangeRequest, requestBytes: number, done: Done<DeleteRangeResult>): void {
-    const call = new DeleteRangeCall(this.#parts, request, requestBytes, done);
-    this.#submit(call, checkDeleteRange(request) ?? this.#admit(requestBytes));
-  }
-
-  txn(request: TxnRequest, requestBytes: number, done: Done<TxnResult>): void {
-    const refusal = checkTxn(request, this.#parts.limits.txnOpsMax);
-    if (refusal === undefined && isReadOnly(request)) return this.#reader.txn(request, done);
-    const call = new TxnCall(this.#parts, request, requestBytes, done);
-    this.#submit(call, refusal ?? this.#admit(requestBytes));
+    const leader = this.#leader;
+    if (leader !== undefined && this.#options.readIndex?.always !== true)
+      return this.#reader.rangeStream(request, request.serializable ? undefined : leader.confirm, sink);
+    return new GatedStream(sink, (open, refuse) =>
+      this.#gate(
+        request.serializable,
+        (error) => this.#scheduler.soon(() => refuse(error)),
+        (confirm) => open(this.#reader.rangeStream(request, confirm, sink)),
+      ),
+    );
   }
 
   hold(held: Held): Hold {
     return this.#holds.hold(held);
-  }
-
-  compact(request: CompactionRequest, done: Done<RevisionResult>): void {
-    const whenCleaned = (run: () => void): void => this.#housekeeping.whenCleaned(run);
-    this.#submit(new CompactCall(this.#parts, request, { done, whenCleaned }), this.#admit(0));
-  }
-
-  leaseGrant(request: LeaseGrantRequest, done: Done<LeaseGrantResult>): void {
-    const ttlMin = this.#options.leaseTtlMin ?? DEFAULT_LEASE_TTL_MIN;
-    const call = new GrantCall(this.#parts, request, { random: this.#options.random, ttlMin }, done);
-    this.#submit(call, this.#admit(0));
-  }
-
-  leaseRevoke(id: bigint, done: Done<RevisionResult>): void {
-    this.#submit(new RevokeCall(this.#parts, { id }, done), this.#admit(0));
-  }
-
-  leaseKeepAlive(id: bigint, done: Done<KeepAliveResult>): void {
-    const refusal = this.#confirm();
-    if (refusal === undefined) this.#lessor.keepAlive(id, done);
-    else done(storeError(refusal), { revision: 0, ttl: 0 });
-  }
-
-  leaseTimeToLive(id: bigint, keys: boolean, done: Done<TimeToLiveResult>): void {
-    const call = new TimeToLiveCall(this.#parts, { id, keys, lessor: this.#lessor }, done);
-    this.#submit(call, this.#admit(0));
-  }
-
-  leaseLeases(done: Done<LeasesResult>): void {
-    this.#reader.leases(done);
-  }
-
-  alarm(request: AlarmRequest, done: Done<AlarmResult>): void {
-    this.#submit(new AlarmCall(this.#parts, request, done), this.#admit(0));
   }
 
   hashKv(revision: number, done: Done<HashKvResult>): void {
@@ -249,42 +282,99 @@ export class Store implements StoreApi {
     });
   }
 
+  leaseLeases(done: Done<LeasesResult>): void {
+    this.#gate(false, done, (confirm) => this.#reader.leases(confirm, done));
+  }
+
+  // ---- Writes, and what depends on the time of leases
+
+  put(request: PutRequest, requestBytes: number, done: Done<PutResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.put(request, requestBytes, done);
+  }
+
+  deleteRange(request: DeleteRangeRequest, requestBytes: number, done: Done<DeleteRangeResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.deleteRange(request, requestBytes, done);
+  }
+
+  txn(request: TxnRequest, requestBytes: number, done: Done<TxnResult>): void {
+    const refusal = checkTxn(request, this.#limits.txnOpsMax);
+    if (refusal === undefined && isReadOnly(request)) {
+      this.#gate(isSerializable(request), done, (confirm) => this.#reader.txn(request, confirm, done));
+    } else if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.txn(request, { requestBytes, refusal }, done);
+  }
+
+  compact(request: CompactionRequest, done: Done<RevisionResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.compact(request, done);
+  }
+
+  leaseGrant(request: LeaseGrantRequest, done: Done<LeaseGrantResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.leaseGrant(request, done);
+  }
+
+  leaseRevoke(id: bigint, done: Done<RevisionResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.leaseRevoke(id, done);
+  }
+
+  leaseKeepAlive(id: bigint, done: Done<KeepAliveResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.leaseKeepAlive(id, done);
+  }
+
+  leaseTimeToLive(id: bigint, keys: boolean, done: Done<TimeToLiveResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.leaseTimeToLive(id, keys, done);
+  }
+
+  alarm(request: AlarmRequest, done: Done<AlarmResult>): void {
+    if (this.#leader === undefined) this.#refuse(done);
+    else this.#leader.alarm(request, done);
+  }
+
+  // ---- The whole
+
   status(): StoreStatus {
     const { index, segments, alarms, leases } = this.#state;
+    const queue = this.#leader?.queue;
     return {
       revision: this.revision,
       compacted: this.compacted,
       sequence: this.sequence,
       epoch: this.epoch,
       sizeBytes: this.#sizeBytes,
-      inUseBytes: this.#parts.quota.usedBytes,
-      quotaBytes: this.#parts.quota.bytesMax,
+      inUseBytes: this.#state.neededBytes,
+      quotaBytes: Math.max(0, this.#options.quotaBytes ?? 0),
       keys: index.keyCount,
       leases: leases.count,
       alarms: alarms.list(AlarmType.none),
-      refusal: this.#queue.refusal(),
-      proposedBytes: this.#queue.bytes,
+      refusal: queue === undefined ? this.#refusal() : queue.refusal(),
+      proposedBytes: queue?.bytes ?? 0,
       memoryBytes: index.memoryBytes() + segments.bytesTotal,
       answersUnderWay: this.#holds.count,
     };
   }
 
   /**
-   * Gives all space back that can be: cleans the log, then compacts the engine. Serving goes on. One at a time: who asks
-   * meanwhile gets the same.
+   * Gives all space back that can be: cleans the log where this node leads, then compacts the engine. Serving goes on. One
+   * at a time: who asks meanwhile gets the same.
    */
   defragment(): Promise<void> {
     return (this.#defragmenting ??= this.#defragment().finally(() => (this.#defragmenting = undefined)));
   }
 
   async #defragment(): Promise<void> {
-    this.#cleaner.demand();
+    this.#leader?.cleaner.demand();
     await new Promise<void>((resolve) => this.#housekeeping.whenCleaned(resolve));
     await this.#options.engine.compact();
     await this.#measure();
   }
 
-  onCommit(listener: (revision: number) => void): void {
+  onCommit(listener: (revision: number, chunks: readonly CommittedChunk[]) => void): void {
     this.#commitListeners.push(listener);
   }
 
@@ -298,22 +388,20 @@ export class Store implements StoreApi {
   }
 
   async #close(): Promise<void> {
-    this.#autoCompaction.stop();
-    this.#lessor.stop();
-    await this.#queue.close();
-    await Promise.all([this.#housekeeping.stop(), this.#writer.stop()]);
+    const leader = this.#leader;
+    await leader?.close();
+    await Promise.all([this.#housekeeping.stop(), leader?.writer.stop(), ...this.#former]);
     this.#cancelTick();
   }
 
   #start(): void {
-    this.#lessor.start();
     this.#housekeeping.start();
     this.#arm();
   }
 
   #arm(): void {
     this.#cancelTick = this.#scheduler.after(TICK_MS, () => {
-      this.#queue.tick();
+      this.#leader?.queue.tick();
       if (++this.#ticks % SIZE_TICKS === 0) void this.#measure();
       this.#arm();
     });
@@ -331,35 +419,35 @@ export class Store implements StoreApi {
     this.#isSizing = false;
   }
 
-  #submit(call: WriteCall, refusal: StoreErrorCode | undefined): void {
-    if (refusal === undefined) this.#queue.submit(call);
-    else call.refuse(refusal);
+  /** Why a call that needs the lead is refused here. */
+  #refusal(): StoreErrorCode {
+    if (this.#closing !== undefined) return 'Stopped';
+    return this.#ended ?? 'NoLeader';
   }
 
-  /** In etcd's order: too many requests first, then the size. */
-  #admit(requestBytes: number): StoreErrorCode | undefined {
-    const refusal = this.#queue.refusal();
-    if (refusal !== undefined) return refusal;
-    const isTooLarge = requestBytes + RAFT_ENVELOPE_BYTES > this.#parts.limits.requestBytesMax;
-    // A commit that the engine refuses for its size would be sent again for ever.
-    return isTooLarge || !this.#writer.fits(requestBytes) ? 'RequestTooLarge' : undefined;
+  /** Answers of the write path never come before the call has returned. */
+  #refuse<T>(done: Done<T>): void {
+    const refusal = this.#refusal();
+    this.#scheduler.soon(() => fail(done, refusal));
   }
 
-  /** Whether an answer that needs the leadership may leave now. */
-  #confirm(): StoreErrorCode | undefined {
-    if (this.#ended !== undefined) return this.#ended;
-    return this.#options.lease.holds() ? undefined : 'Timeout';
+  /** Runs a read when it may be judged; `confirm` is to be asked before its answer leaves. */
+  #gate<T>(serializable: boolean, done: Done<T>, run: (confirm: Confirm | undefined) => void): void {
+    const { readIndex } = this.#options;
+    if (serializable && this.readable) return run(undefined);
+    if (this.#leader !== undefined && readIndex?.always !== true) return run(this.#leader.confirm);
+    if (readIndex === undefined) return fail(done, this.#refusal());
+    readIndex.ask((refusal) => {
+      if (refusal !== undefined) return fail(done, refusal);
+      // The state may have come to need more meanwhile: the chunks it is made of were cleaned.
+      if (!this.readable) return fail(done, 'Timeout');
+      run(this.#leader?.confirm);
+    });
   }
 
-  #expire(id: bigint, done: (refusal: StoreErrorCode | undefined) => void): void {
-    const isDue = this.#lessor.isExpired.bind(this.#lessor);
-    const call = new RevokeCall(this.#parts, { id, isDue }, (error) => done(error?.code));
-    this.#submit(call, this.#options.lease.holds() ? this.#admit(0) : 'Timeout');
-  }
-
-  #committed(revision: number): void {
-    for (const listener of this.#commitListeners) listener(revision);
-    this.#queue.committed();
+  #committed(revision: number, chunks: readonly CommittedChunk[]): void {
+    for (const listener of this.#commitListeners) listener(revision, chunks);
+    this.#leader?.queue.committed();
   }
 
   #compacted(revision: number): void {
@@ -371,12 +459,21 @@ export class Store implements StoreApi {
    * A store that has forgotten raises CORRUPT on this node alone: the alarm cannot be written down in it, and what memory
    * holds is more than what is stored.
    */
-  #fail(why: Deposition): void {
+  #deposed(why: Deposition): void {
+    const leader = this.#leader;
+    if (leader === undefined) return;
     const isForgotten = why === 'forgotten';
     this.#ended = isForgotten ? 'Corrupt' : 'LeaderChanged';
     if (isForgotten) this.#state.alarms.set(this.memberId(this.#options.name), AlarmType.corrupt, true);
-    this.#autoCompaction.stop();
-    this.#lessor.stop();
-    this.#queue.fail(this.#ended);
+    this.#leader = undefined;
+    this.#announced = this.sequence;
+    leader.deposed(this.#ended);
+    const ending = leader.writer.stop().finally(() => this.#former.delete(ending));
+    this.#former.add(ending);
   }
+}
+
+/** A failed call has no result; `done` looks at the error first. */
+function fail<T>(done: Done<T>, refusal: StoreErrorCode): void {
+  (done as (error: unknown, result?: T) => void)(storeError(refusal));
 }

@@ -180,9 +180,20 @@ export class StoreWorld {
     return world;
   }
 
+  /** A store that follows whoever leads on `engine`. */
+  static async follow(options: Partial<StoreOptions>, engine: Engine): Promise<StoreWorld> {
+    const world = new StoreWorld(engine, options);
+    world.store = await Store.follow(world.#all());
+    return world;
+  }
+
   /** Starts the store again from what the engine holds; the one before is left as a crash leaves it. */
   async reopen(): Promise<void> {
-    this.store = await Store.open({
+    this.store = await Store.open(this.#all());
+  }
+
+  #all(): StoreOptions {
+    return {
       engine: this.engine,
       keyspace: 'test',
       name: 'node',
@@ -192,7 +203,7 @@ export class StoreWorld {
       logger: silentLogger,
       lease: { holds: () => true },
       ...this.#options,
-    });
+    };
   }
 
   async range(request: RangeRequest): Promise<ModelRange> {
