@@ -3,7 +3,6 @@ import { SeededRandom, silentLogger } from '../../src/base/index.ts';
 import type { Scheduler } from '../../src/base/index.ts';
 import { TikvEngine } from '../../src/engine/tikv/index.ts';
 import type { TikvEngineOptions } from '../../src/engine/tikv/index.ts';
-import type { TestCluster } from '../support/tikv/cluster.ts';
 import type { Opened, OpenOptions } from './subject.ts';
 
 const scheduler: Scheduler = {
@@ -25,14 +24,14 @@ let keyspaces = 0;
 
 /** TiKV engines that share one cluster, each with a key prefix of its own. */
 export function tikvSubject(
-  cluster: () => TestCluster,
+  pd: () => readonly string[],
   limits: NonNullable<TikvEngineOptions['limits']> = {},
 ): (options: OpenOptions) => Promise<Opened> {
   return async (options) => {
     const keyPrefix = Buffer.from(`conformance/${process.pid}/${keyspaces++}/`);
     const open = () =>
       TikvEngine.open({
-        ...{ pd: cluster().pd, environment: tikvEnvironment, keyPrefix },
+        ...{ pd: pd(), environment: tikvEnvironment, keyPrefix },
         limits: { ...limits, ...options },
       });
     const engines = [await open()];

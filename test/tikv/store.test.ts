@@ -8,7 +8,7 @@ import { step } from '../property/store-steps.ts';
 import { chosenName, openChosenCluster } from '../support/tikv/chosen.ts';
 import type { ChosenCluster } from '../support/tikv/chosen.ts';
 
-const RUNS = Number(process.env['STORE_RUNS'] ?? 6);
+const RUNS = Number(process.env['STORE_RUNS'] ?? 20);
 const SEED = process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) };
 
 let cluster: ChosenCluster;

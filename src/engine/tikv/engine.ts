@@ -82,6 +82,9 @@ export class TikvEngine implements Engine {
       range: options.range ?? EVERYTHING,
       snapshot: () => this.#snapshot(() => false),
     });
+    const { garbageLifeMs: lifeMs, garbageEveryMs: everyMs } = limits;
+    const isDue = options.collectsGarbage;
+    if (isDue !== undefined) client.startGarbageCollector({ lifeMs, everyMs, isDue });
   }
 
   /**
