@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { MemoryEngine } from '../engine/memory/index.ts';
+import type { Engine } from '../engine/index.ts';
 import {
   bytes,
   call,
@@ -82,5 +84,22 @@ describe('bounds, and what overtakes a call', () => {
     expect((await lost).revision).toBe(2);
     expect((await world.put(put('b'))).revision).toBe(3);
     expect(world.store.status().refusal).toBeUndefined();
+  });
+});
+
+describe('the size of the store', () => {
+  it('is not waited for at a start where others share the engine: to tell it may take reading everything', async () => {
+    const engine = new MemoryEngine();
+    const shared: Engine = {
+      capabilities: { ...engine.capabilities, shared: true },
+      snapshot: () => engine.snapshot(),
+      commit: (batch, signal) => engine.commit(batch, signal),
+      sizeBytes: () => new Promise(() => undefined),
+      compact: () => engine.compact(),
+      close: () => engine.close(),
+    };
+    const world = await StoreWorld.open({}, shared);
+    expect((await world.put(put('a', '1'))).revision).toBe(2);
+    expect(world.store.status().sizeBytes).toBe(0);
   });
 });

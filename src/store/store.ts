@@ -109,7 +109,9 @@ export class Store implements StoreApi {
     const log = new OpenLog(options, limits);
     await log.read();
     const store = new Store(options, limits, log);
-    await store.#measure();
+    const measured = store.#measure();
+    // An engine that others share may have to read everything to tell its size.
+    if (!options.engine.capabilities.shared) await measured;
     store.#start();
     return store;
   }
