@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { encodeRequest } from '../../test/etcd/protocol.ts';
 import type { Message } from '../../test/etcd/protocol.ts';
-import { MESSAGE_HEAD_BYTES } from '../../test/support/raw/frames.ts';
+import { MESSAGE_HEAD_BYTES } from '../../test/support/frames.ts';
 import type { Group, Row, Session } from './group.ts';
 import type { Measurement } from './measurement.ts';
 

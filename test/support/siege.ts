@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { encodeRequest } from '../etcd/protocol.ts';
-import { preface, settings, windowUpdate, type Fields } from './http2/frames.ts';
+import { PREFACE, settings, windowUpdate, type Fields } from './frames.ts';
 import { MeasuredServer } from './measured-server.ts';
 import { residentBytes } from './process-figures.ts';
 import { RawClient } from './raw/raw-client.ts';
@@ -46,7 +46,7 @@ export class Siege {
   /** A connection of an attacker. `window` is what the server may send on each of its streams. */
   async dial(window = 2 ** 31 - 1): Promise<Attacker> {
     const attacker = await this.dialBare();
-    attacker.socket.write(Buffer.concat([preface, settings([4, window]), windowUpdate(0, 2 ** 30)]));
+    attacker.socket.write(Buffer.concat([PREFACE, settings([4, window]), windowUpdate(0, 2 ** 30)]));
     return attacker;
   }
 

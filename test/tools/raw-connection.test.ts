@@ -5,7 +5,7 @@ import type { Http2Server, ServerHttp2Stream } from 'node:http2';
 import { setTimeout as rest } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnswerHeads } from '../support/raw/answer-heads.ts';
-import { FrameType, NOTHING, PREFACE, windowUpdateFrame } from '../support/raw/frames.ts';
+import { FrameType, NOTHING, PREFACE, windowUpdate } from '../support/frames.ts';
 import { RawClient } from '../support/raw/raw-client.ts';
 import { NO_STATUS } from '../support/raw/raw-stream.ts';
 
@@ -125,10 +125,10 @@ test('a raw connection sends what the window holds, and more only when it is gra
   for (let at = 0; at < 20; at++) void ask(client, { message: 'm'.repeat(9981) });
   await until(() => dataBytes >= 60_000);
   expect(dataBytes).toBe(6 * 10_000);
-  granting?.write(windowUpdateFrame(0, 24_464));
+  granting?.write(windowUpdate(0, 24_464));
   await until(() => dataBytes >= 80_000);
   expect(dataBytes).toBe(8 * 10_000);
-  granting?.write(windowUpdateFrame(0, 1_000_000));
+  granting?.write(windowUpdate(0, 1_000_000));
   await until(() => dataBytes >= 200_000);
   expect(dataBytes).toBe(20 * 10_000);
   client.close();

@@ -15,10 +15,10 @@ import {
   request,
   resetStream,
   settings,
-  Type,
+  FrameType,
   windowUpdate,
   type Fields,
-} from '../support/http2/frames.ts';
+} from '../support/frames.ts';
 import { callHeaders, message, Siege, type Endured } from '../support/siege.ts';
 
 /** What garbage and buffers may add, from the start to the end; each attack could take several times as much. */
@@ -62,7 +62,7 @@ const zipped: Fields = [
   ['grpc-accept-encoding', 'gzip'],
 ];
 const open = request(1, callHeaders('Watch/Watch'), false);
-const endless = frame(Type.headers, 0, 3, Buffer.alloc(16_000, 0x82));
+const endless = frame(FrameType.headers, 0, 3, Buffer.alloc(16_000, 0x82));
 /** A literal of 4,000 bytes for the table, then blocks of nothing but its number. */
 const bombEntry = Buffer.concat([
   Buffer.from('400161 7fa11e'.replace(' ', ''), 'hex'),
@@ -74,8 +74,8 @@ describe('promise 7: floods', () => {
   const filler = 64 * 1024;
   test.each<[string, (turn: number) => Buffer]>([
     ['SETTINGS', () => repeated(settings([4, 65_535]), filler)],
-    ['PING', () => repeated(frame(Type.ping, 0, 0, Buffer.alloc(8)), filler)],
-    ['PRIORITY', () => repeated(frame(Type.priority, 0, 1, Buffer.alloc(5)), filler)],
+    ['PING', () => repeated(frame(FrameType.ping, 0, 0, Buffer.alloc(8)), filler)],
+    ['PRIORITY', () => repeated(frame(FrameType.priority, 0, 1, Buffer.alloc(5)), filler)],
     ['unknown frames', () => repeated(frame(0x77, 0, 0, Buffer.alloc(100)), filler)],
     ['WINDOW_UPDATE', () => repeated(windowUpdate(0, 1), filler)],
     [
@@ -84,7 +84,7 @@ describe('promise 7: floods', () => {
     ],
     [
       'CONTINUATION',
-      (turn) => (turn === 0 ? endless : frame(Type.continuation, 0, 3, Buffer.alloc(16_000, 0x82))),
+      (turn) => (turn === 0 ? endless : frame(FrameType.continuation, 0, 3, Buffer.alloc(16_000, 0x82))),
     ],
     ['rapid reset', (turn) => calls(turn, 200, resetStream)],
     ['streams that the server has to reset', (turn) => calls(turn, 200, (id) => windowUpdate(id, 0))],
@@ -109,7 +109,7 @@ describe('promise 7: floods', () => {
     const endured = await siege.endure(() =>
       siege.flood(FLOOD_MS, LANES, (turn) => {
         const block = turn === 0 ? bombEntry : bomb;
-        return frame(Type.headers, Flag.endHeaders | Flag.endStream, turn * 2 + 1, block);
+        return frame(FrameType.headers, Flag.endHeaders | Flag.endStream, turn * 2 + 1, block);
       }),
     );
     expectEndured(endured);
@@ -145,7 +145,9 @@ describe('promise 7: what is held', () => {
         .poll(
           () => {
             const frames = completeFrames(Buffer.concat(attacker.received));
-            refused = frames.filter(({ type, payload }) => type === Type.reset && payload[3] === 7).length;
+            refused = frames.filter(
+              ({ type, payload }) => type === FrameType.reset && payload[3] === 7,
+            ).length;
             return refused;
           },
           { timeout: 10_000 },

@@ -1,5 +1,5 @@
 import { encodeRequest } from '../../../test/etcd/protocol.ts';
-import { FRAME_BYTES_MAX, MESSAGE_HEAD_BYTES } from '../../../test/support/raw/frames.ts';
+import { FRAME_BYTES_MAX, MESSAGE_HEAD_BYTES } from '../../../test/support/frames.ts';
 import { RawClient } from '../../../test/support/raw/raw-client.ts';
 import type { RawConnection } from '../../../test/support/raw/raw-connection.ts';
 import type { FillTask } from './tasks.ts';

@@ -1,6 +1,6 @@
 import { encodeRequest } from '../../../test/etcd/protocol.ts';
 import type { Message } from '../../../test/etcd/protocol.ts';
-import { MESSAGE_HEAD_BYTES } from '../../../test/support/raw/frames.ts';
+import { MESSAGE_HEAD_BYTES } from '../../../test/support/frames.ts';
 import type { RawConnection } from '../../../test/support/raw/raw-connection.ts';
 import { RawStream } from '../../../test/support/raw/raw-stream.ts';
 import { processCpuMicros } from '../../../test/support/process-figures.ts';

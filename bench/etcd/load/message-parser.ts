@@ -1,4 +1,4 @@
-import { MESSAGE_HEAD_BYTES, NOTHING } from '../../../test/support/raw/frames.ts';
+import { MESSAGE_HEAD_BYTES, NOTHING } from '../../../test/support/frames.ts';
 
 /** Where a message lies: valid during the call. */
 export type MessageListener = (bytes: Buffer, start: number, end: number) => void;

@@ -1,4 +1,4 @@
-import { MESSAGE_HEAD_BYTES, NOTHING } from '../../../test/support/raw/frames.ts';
+import { MESSAGE_HEAD_BYTES, NOTHING } from '../../../test/support/frames.ts';
 
 const HEADER_TAG = 0x0a;
 const KVS_TAG = 0x12;

@@ -13,9 +13,9 @@ import {
   FrameType,
   NOTHING,
   PREFACE,
-  settingsFrame,
-  windowUpdateFrame,
-} from '../../../test/support/raw/frames.ts';
+  settings,
+  windowUpdate,
+} from '../../../test/support/frames.ts';
 
 const ANSWER_BYTES = 640;
 const GRANT_BYTES = 2 ** 20;
@@ -40,7 +40,7 @@ const idsAt = [
 
 function serve(socket: Socket): void {
   socket.setNoDelay(true);
-  socket.write(Buffer.concat([settingsFrame([]), windowUpdateFrame(0, 2 ** 30)]));
+  socket.write(Buffer.concat([settings(), windowUpdate(0, 2 ** 30)]));
   let rest: Buffer = NOTHING;
   let isGreeted = false;
   let received = 0;
@@ -66,7 +66,7 @@ function serve(socket: Socket): void {
     }
     rest = at === all.length ? NOTHING : all.subarray(at);
     if (received > GRANT_BYTES) {
-      answers.push(windowUpdateFrame(0, received));
+      answers.push(windowUpdate(0, received));
       received = 0;
     }
     if (answers.length > 0) socket.write(Buffer.concat(answers));

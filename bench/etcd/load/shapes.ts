@@ -1,4 +1,4 @@
-import { MESSAGE_HEAD_BYTES } from '../../../test/support/raw/frames.ts';
+import { MESSAGE_HEAD_BYTES } from '../../../test/support/frames.ts';
 import { headerRevision, txnSucceeded } from './answers.ts';
 import { isKeptAlive, KEEP_ALIVE, KEEP_ALIVE_BYTES, writeKeepAlive } from './keep-alive-request.ts';
 import { KEY_DIGITS, markedValue, Template } from './template.ts';

@@ -9,17 +9,17 @@ import {
   request,
   resetStream,
   settings,
-  Type,
+  FrameType,
   windowUpdate,
-} from '../../../test/support/http2/frames.ts';
+} from '../../../test/support/frames.ts';
 import { echo, none, okHead, okTrailers, Wire, type WireOptions } from '../../../test/support/http2/wire.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 import { defaultHttp2Limits } from './limits.ts';
 
 const { floods } = defaultHttp2Limits;
 const calm = (text: string, lastId = 0): string => `goAway ${lastId} code 11 ${text}`;
-const ping = frame(Type.ping, 0, 0, Buffer.from('12345678'));
-const pong = frame(Type.ping, Flag.ack, 0, Buffer.alloc(8));
+const ping = frame(FrameType.ping, 0, 0, Buffer.from('12345678'));
+const pong = frame(FrameType.ping, Flag.ack, 0, Buffer.alloc(8));
 
 /** Sends `bytes` so many times, and says how the server took it. */
 function repeat(wire: Wire, bytes: Buffer, count: number): string | undefined {
@@ -43,7 +43,7 @@ describe('frames that bring nothing forward', () => {
     ['answers to pings', pong, floods.pings.burst, floods.pings.perSecond, calm('too many PING')],
     [
       'PRIORITY',
-      frame(Type.priority, 0, 1, Buffer.alloc(5)),
+      frame(FrameType.priority, 0, 1, Buffer.alloc(5)),
       floods.ignored.burst,
       floods.ignored.perSecond,
       calm('too many frames without effect'),
@@ -57,7 +57,7 @@ describe('frames that bring nothing forward', () => {
     ],
     [
       'GOAWAY',
-      frame(Type.goAway, 0, 0, Buffer.alloc(8)),
+      frame(FrameType.goAway, 0, 0, Buffer.alloc(8)),
       floods.ignored.burst,
       floods.ignored.perSecond,
       calm('too many frames without effect'),
@@ -78,7 +78,7 @@ describe('frames that bring nothing forward', () => {
     ],
     [
       'DATA of padding only',
-      frame(Type.data, Flag.padded, 1, Buffer.of(1, 0)),
+      frame(FrameType.data, Flag.padded, 1, Buffer.of(1, 0)),
       floods.emptyData.burst,
       floods.emptyData.perSecond,
       calm('too many empty DATA', 1),
@@ -152,9 +152,10 @@ describe('streams that come to nothing', () => {
 });
 
 describe('headers', () => {
-  const start = (id: number, block: Uint8Array): Buffer => frame(Type.headers, Flag.endStream, id, block);
+  const start = (id: number, block: Uint8Array): Buffer =>
+    frame(FrameType.headers, Flag.endStream, id, block);
   const more = (id: number, block: Uint8Array, flags = 0): Buffer =>
-    frame(Type.continuation, flags, id, block);
+    frame(FrameType.continuation, flags, id, block);
 
   test('CONTINUATION without end (CVE-2024-27316)', () => {
     const wire = new Wire();
@@ -181,7 +182,7 @@ describe('headers', () => {
       Buffer.alloc(4000, 0x62),
       Buffer.alloc(10, 0xbe),
     ]);
-    wire.send(frame(Type.headers, Flag.endStream | Flag.endHeaders, 1, bomb), request(3));
+    wire.send(frame(FrameType.headers, Flag.endStream | Flag.endHeaders, 1, bomb), request(3));
     const frames = wire.frames();
     expect(frames.map(({ id, flags }) => [id, flags])).toEqual([
       [1, 5],

@@ -9,10 +9,10 @@ import {
   request,
   resetStream,
   settings,
-  Type,
+  FrameType,
   windowUpdate,
   type Frame,
-} from '../../../test/support/http2/frames.ts';
+} from '../../../test/support/frames.ts';
 import { none, okHead, okTrailers, Wire, type Served } from '../../../test/support/http2/wire.ts';
 
 const kib = 1024;
@@ -30,7 +30,7 @@ const answerWith =
     stream.respond(okHead, none, pattern(bytes), okTrailers);
 const bodyOf = (frames: Frame[], id: number): Buffer =>
   Buffer.concat(
-    frames.filter((one) => one.type === Type.data && one.id === id).map(({ payload }) => payload),
+    frames.filter((one) => one.type === FrameType.data && one.id === id).map(({ payload }) => payload),
   );
 const words = (frames: Frame[]): string[] => frames.map(describeFrame);
 
@@ -158,7 +158,7 @@ describe('what is received', () => {
   test('padding is granted at once', () => {
     const wire = new Wire({ limits, consumes: false });
     const padding = frame(
-      Type.data,
+      FrameType.data,
       Flag.padded,
       1,
       Buffer.concat([Buffer.of(255, 0x61), Buffer.alloc(255)]),

@@ -9,14 +9,14 @@ import {
   frame,
   get,
   post,
-  preface,
+  PREFACE,
   request,
   resetStream,
   settings,
-  Type,
+  FrameType,
   uint32,
   windowUpdate,
-} from '../../../test/support/http2/frames.ts';
+} from '../../../test/support/frames.ts';
 import { echo, exchange, Wire, type WireOptions } from '../../../test/support/http2/wire.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 
@@ -34,7 +34,7 @@ describe('the start', () => {
   const greeting = ['settings', 'windowUpdate 0 983041'];
 
   test('3.4: the server sends SETTINGS first, and acknowledges those of the client', () => {
-    expect(start(join(preface, settings()))).toEqual([...greeting, 'settings ack']);
+    expect(start(join(PREFACE, settings()))).toEqual([...greeting, 'settings ack']);
   });
   test('3.4: a wrong preface ends the connection', () => {
     expect(start(Buffer.from('PRI * HTTP/2.0\r\n\r\nXM'))).toEqual([
@@ -43,17 +43,17 @@ describe('the start', () => {
     ]);
   });
   test('3.4: the preface ends with SETTINGS', () => {
-    expect(start(join(preface, frame(Type.ping, 0, 0, Buffer.alloc(8))))).toEqual([
+    expect(start(join(PREFACE, frame(FrameType.ping, 0, 0, Buffer.alloc(8))))).toEqual([
       ...greeting,
       goAway(1, 'no SETTINGS first'),
     ]);
-    expect(start(join(preface, frame(Type.settings, Flag.ack, 0)))).toEqual([
+    expect(start(join(PREFACE, frame(FrameType.settings, Flag.ack, 0)))).toEqual([
       ...greeting,
       goAway(1, 'no SETTINGS first'),
     ]);
   });
   test('bytes that somebody else has read come first', () => {
-    const wire = new Wire({ isFresh: true, onComplete: echo, first: join(preface, settings(), request(1)) });
+    const wire = new Wire({ isFresh: true, onComplete: echo, first: join(PREFACE, settings(), request(1)) });
     wire.settle();
     expect(wire.said()).toEqual([...greeting, 'settings ack', ...answer(1)]);
     expect(wire.socket.writes).toHaveLength(1);
@@ -74,19 +74,22 @@ describe('requests', () => {
       join(
         request(1, post, false),
         data(1, 'abc'),
-        frame(Type.headers, endStream | endHeaders, 1, encodeHeaders([['x-a', 'b']])),
+        frame(FrameType.headers, endStream | endHeaders, 1, encodeHeaders([['x-a', 'b']])),
       ),
       answer(1, 'abc'),
     ],
     [
       '6.1: padding of DATA is left out',
-      join(request(1, post, false), frame(Type.data, padded | endStream, 1, Buffer.from('\x03abc\0\0\0'))),
+      join(
+        request(1, post, false),
+        frame(FrameType.data, padded | endStream, 1, Buffer.from('\x03abc\0\0\0')),
+      ),
       answer(1, 'abc'),
     ],
     [
       '6.2: padding and priority of HEADERS are left out',
       frame(
-        Type.headers,
+        FrameType.headers,
         padded | priority | endHeaders | endStream,
         1,
         join(bytes(2, 0x80, 0, 0, 0, 7), getBlock, bytes(0, 0)),
@@ -96,10 +99,10 @@ describe('requests', () => {
     [
       '6.10: a header block in pieces, empty ones too',
       join(
-        frame(Type.headers, endStream, 1, getBlock.subarray(0, 1)),
-        frame(Type.continuation, 0, 1),
-        frame(Type.continuation, 0, 1, getBlock.subarray(1, 3)),
-        frame(Type.continuation, endHeaders, 1, getBlock.subarray(3)),
+        frame(FrameType.headers, endStream, 1, getBlock.subarray(0, 1)),
+        frame(FrameType.continuation, 0, 1),
+        frame(FrameType.continuation, 0, 1, getBlock.subarray(1, 3)),
+        frame(FrameType.continuation, endHeaders, 1, getBlock.subarray(3)),
       ),
       answer(1),
     ],
@@ -115,10 +118,14 @@ describe('requests', () => {
       [...answer(3, 'bb'), ...answer(1, 'aa')],
     ],
     ['5.1.1: ids may leave some out', join(request(3), request(9)), [...answer(3), ...answer(9)]],
-    ['4.1: the reserved bit of the id is ignored', frame(Type.headers, 5, 0x8000_0001, getBlock), answer(1)],
+    [
+      '4.1: the reserved bit of the id is ignored',
+      frame(FrameType.headers, 5, 0x8000_0001, getBlock),
+      answer(1),
+    ],
     [
       '4.1: unknown flags are ignored',
-      frame(Type.headers, 0x50 | endStream | endHeaders, 1, getBlock),
+      frame(FrameType.headers, 0x50 | endStream | endHeaders, 1, getBlock),
       answer(1),
     ],
     ['5.5: frames of unknown types are ignored', join(frame(0x16, 0xff, 0, bytes(1)), request(1)), answer(1)],
@@ -129,18 +136,22 @@ describe('requests', () => {
     ],
     [
       '6.7: a ping is answered with its content',
-      frame(Type.ping, 0, 0, Buffer.from('12345678')),
+      frame(FrameType.ping, 0, 0, Buffer.from('12345678')),
       ['ping ack'],
     ],
-    ['6.7: the answer to a ping that nobody sent is ignored', frame(Type.ping, 1, 0, Buffer.alloc(8)), []],
+    [
+      '6.7: the answer to a ping that nobody sent is ignored',
+      frame(FrameType.ping, 1, 0, Buffer.alloc(8)),
+      [],
+    ],
     [
       '6.8: GOAWAY does not end what is open',
-      join(frame(Type.goAway, 0, 0, uint32(0, 0)), request(1)),
+      join(frame(FrameType.goAway, 0, 0, uint32(0, 0)), request(1)),
       answer(1),
     ],
     [
       '6.3: priorities are ignored, on idle streams too',
-      join(frame(Type.priority, 0, 5, bytes(0, 0, 0, 3, 9)), request(1)),
+      join(frame(FrameType.priority, 0, 5, bytes(0, 0, 0, 3, 9)), request(1)),
       answer(1),
     ],
   ])('%s', (_name, sent, said) => {
@@ -149,7 +160,7 @@ describe('requests', () => {
 
   test('6.7: the content of a ping comes back as it was', () => {
     const wire = new Wire();
-    wire.send(frame(Type.ping, 0, 0, Buffer.from('abcdefgh')));
+    wire.send(frame(FrameType.ping, 0, 0, Buffer.from('abcdefgh')));
     expect(String(wire.frames()[0]?.payload)).toBe('abcdefgh');
   });
 });
@@ -160,7 +171,7 @@ describe('what ends the connection', () => {
   test.each<[string, Buffer, string]>([
     [
       '4.2: a frame above the maximal size',
-      frame(Type.data, 0, 1, Buffer.alloc(16_385)).subarray(0, 20),
+      frame(FrameType.data, 0, 1, Buffer.alloc(16_385)).subarray(0, 20),
       goAway(6, 'frame too large'),
     ],
     ['6.1: DATA on stream 0', data(0, 'a'), goAway(1, 'DATA on an idle stream')],
@@ -182,12 +193,12 @@ describe('what ends the connection', () => {
     ],
     [
       '6.1: padding longer than DATA',
-      join(open, frame(Type.data, padded, 1, bytes(2, 0))),
+      join(open, frame(FrameType.data, padded, 1, bytes(2, 0))),
       goAway(1, 'padding longer than DATA', 1),
     ],
     [
       '6.1: DATA that says it is padded and is not',
-      join(open, frame(Type.data, padded, 1)),
+      join(open, frame(FrameType.data, padded, 1)),
       goAway(6, 'DATA without pad length', 1),
     ],
     ['6.2: HEADERS on stream 0', request(0), goAway(1, "HEADERS on a stream that is not the client's")],
@@ -208,50 +219,50 @@ describe('what ends the connection', () => {
     ],
     [
       '6.2: padding longer than HEADERS',
-      frame(Type.headers, padded | endHeaders, 1, join(bytes(99), getBlock)),
+      frame(FrameType.headers, padded | endHeaders, 1, join(bytes(99), getBlock)),
       goAway(1, 'padding longer than HEADERS'),
     ],
     [
       '6.2: HEADERS that say they are padded and are not',
-      frame(Type.headers, padded | endHeaders, 1),
+      frame(FrameType.headers, padded | endHeaders, 1),
       goAway(6, 'HEADERS without pad length'),
     ],
     [
       '6.2: HEADERS too short for their priority',
-      frame(Type.headers, priority | endHeaders, 1, bytes(0, 0, 0, 0)),
+      frame(FrameType.headers, priority | endHeaders, 1, bytes(0, 0, 0, 0)),
       goAway(6, 'HEADERS too short for priority'),
     ],
     [
       '6.3: PRIORITY on stream 0',
-      frame(Type.priority, 0, 0, Buffer.alloc(5)),
+      frame(FrameType.priority, 0, 0, Buffer.alloc(5)),
       goAway(1, 'PRIORITY without a stream'),
     ],
     [
       '6.3: PRIORITY of a wrong size on an idle stream',
-      frame(Type.priority, 0, 1, Buffer.alloc(4)),
+      frame(FrameType.priority, 0, 1, Buffer.alloc(4)),
       goAway(6, 'bad PRIORITY'),
     ],
     [
       '5.3.1: PRIORITY that makes an idle stream depend on itself',
-      frame(Type.priority, 0, 1, bytes(0, 0, 0, 1, 0)),
+      frame(FrameType.priority, 0, 1, bytes(0, 0, 0, 1, 0)),
       goAway(1, 'bad PRIORITY'),
     ],
     ['6.4: RST_STREAM on stream 0', resetStream(0), goAway(1, 'RST_STREAM on an idle stream')],
     ['6.4: RST_STREAM on an idle stream', resetStream(1), goAway(1, 'RST_STREAM on an idle stream')],
     [
       '6.4: RST_STREAM of a wrong size',
-      join(open, frame(Type.reset, 0, 1, bytes(0))),
+      join(open, frame(FrameType.reset, 0, 1, bytes(0))),
       goAway(6, 'RST_STREAM of a wrong size', 1),
     ],
-    ['6.5: SETTINGS on a stream', frame(Type.settings, 0, 1), goAway(1, 'SETTINGS on a stream')],
+    ['6.5: SETTINGS on a stream', frame(FrameType.settings, 0, 1), goAway(1, 'SETTINGS on a stream')],
     [
       '6.5: SETTINGS of a wrong size',
-      frame(Type.settings, 0, 0, bytes(1, 2, 3)),
+      frame(FrameType.settings, 0, 0, bytes(1, 2, 3)),
       goAway(6, 'SETTINGS of a wrong size'),
     ],
     [
       '6.5: an acknowledgement with content',
-      frame(Type.settings, Flag.ack, 0, Buffer.alloc(6)),
+      frame(FrameType.settings, Flag.ack, 0, Buffer.alloc(6)),
       goAway(6, 'SETTINGS acknowledgement with content'),
     ],
     [
@@ -276,20 +287,28 @@ describe('what ends the connection', () => {
     ],
     [
       '6.6, 8.4: PUSH_PROMISE from a client',
-      frame(Type.pushPromise, endHeaders, 1, join(uint32(2), getBlock)),
+      frame(FrameType.pushPromise, endHeaders, 1, join(uint32(2), getBlock)),
       goAway(1, 'PUSH_PROMISE from a client'),
     ],
-    ['6.7: PING on a stream', frame(Type.ping, 0, 1, Buffer.alloc(8)), goAway(1, 'PING on a stream')],
-    ['6.7: PING of a wrong size', frame(Type.ping, 0, 0, Buffer.alloc(7)), goAway(6, 'PING of a wrong size')],
-    ['6.8: GOAWAY on a stream', frame(Type.goAway, 0, 1, Buffer.alloc(8)), goAway(1, 'GOAWAY on a stream')],
+    ['6.7: PING on a stream', frame(FrameType.ping, 0, 1, Buffer.alloc(8)), goAway(1, 'PING on a stream')],
+    [
+      '6.7: PING of a wrong size',
+      frame(FrameType.ping, 0, 0, Buffer.alloc(7)),
+      goAway(6, 'PING of a wrong size'),
+    ],
+    [
+      '6.8: GOAWAY on a stream',
+      frame(FrameType.goAway, 0, 1, Buffer.alloc(8)),
+      goAway(1, 'GOAWAY on a stream'),
+    ],
     [
       '6.8: GOAWAY of a wrong size',
-      frame(Type.goAway, 0, 0, Buffer.alloc(7)),
+      frame(FrameType.goAway, 0, 0, Buffer.alloc(7)),
       goAway(6, 'GOAWAY of a wrong size'),
     ],
     [
       '6.9: WINDOW_UPDATE of a wrong size',
-      frame(Type.windowUpdate, 0, 0, bytes(1)),
+      frame(FrameType.windowUpdate, 0, 0, bytes(1)),
       goAway(6, 'WINDOW_UPDATE of a wrong size'),
     ],
     ['6.9: WINDOW_UPDATE of nothing', windowUpdate(0, 0), goAway(1, 'WINDOW_UPDATE of nothing')],
@@ -305,32 +324,32 @@ describe('what ends the connection', () => {
     ],
     [
       '6.10: CONTINUATION without HEADERS',
-      frame(Type.continuation, endHeaders, 1, getBlock),
+      frame(FrameType.continuation, endHeaders, 1, getBlock),
       goAway(1, 'unexpected CONTINUATION'),
     ],
     [
       '6.10: CONTINUATION after the end of the block',
-      join(open, frame(Type.continuation, endHeaders, 1, getBlock)),
+      join(open, frame(FrameType.continuation, endHeaders, 1, getBlock)),
       goAway(1, 'unexpected CONTINUATION', 1),
     ],
     [
       '6.10: CONTINUATION of another stream',
-      join(frame(Type.headers, 0, 1, getBlock), frame(Type.continuation, endHeaders, 3, getBlock)),
+      join(frame(FrameType.headers, 0, 1, getBlock), frame(FrameType.continuation, endHeaders, 3, getBlock)),
       goAway(1, 'unexpected CONTINUATION'),
     ],
     [
       '4.3: a frame between HEADERS and CONTINUATION',
-      join(frame(Type.headers, 0, 1, getBlock), frame(Type.ping, 0, 0, Buffer.alloc(8))),
+      join(frame(FrameType.headers, 0, 1, getBlock), frame(FrameType.ping, 0, 0, Buffer.alloc(8))),
       goAway(1, 'header block interrupted'),
     ],
     [
       '4.3: a header block that cannot be decoded',
-      frame(Type.headers, endHeaders, 1, bytes(0xff, 0xff, 0xff)),
+      frame(FrameType.headers, endHeaders, 1, bytes(0xff, 0xff, 0xff)),
       goAway(9, 'bad header block'),
     ],
     [
       '4.3: trailers that cannot be decoded',
-      join(open, frame(Type.headers, endHeaders | endStream, 1, bytes(0x80))),
+      join(open, frame(FrameType.headers, endHeaders | endStream, 1, bytes(0x80))),
       goAway(9, 'bad header block', 1),
     ],
   ])('%s', (_name, sent, said) => {
@@ -364,15 +383,15 @@ describe('what ends one stream only', () => {
     ['5.1: HEADERS after END_STREAM', join(request(1, get, true), request(1, [['x', 'y']])), 5],
     [
       '5.3.1: HEADERS that make a stream depend on itself',
-      frame(Type.headers, priority | endHeaders | endStream, 1, join(bytes(0, 0, 0, 1, 0), getBlock)),
+      frame(FrameType.headers, priority | endHeaders | endStream, 1, join(bytes(0, 0, 0, 1, 0), getBlock)),
       1,
     ],
     [
       '5.3.1: PRIORITY that makes a stream depend on itself',
-      join(open, frame(Type.priority, 0, 1, bytes(0x80, 0, 0, 1, 0))),
+      join(open, frame(FrameType.priority, 0, 1, bytes(0x80, 0, 0, 1, 0))),
       1,
     ],
-    ['6.3: PRIORITY of a wrong size', join(open, frame(Type.priority, 0, 1, Buffer.alloc(6))), 6],
+    ['6.3: PRIORITY of a wrong size', join(open, frame(FrameType.priority, 0, 1, Buffer.alloc(6))), 6],
     ['6.9: WINDOW_UPDATE of nothing', join(open, windowUpdate(1, 0)), 1],
     ['6.9.1: a window above 2^31-1', join(open, windowUpdate(1, 0x7fff_ffff)), 3],
     ['8.1: trailers that do not end the stream', join(open, request(1, [['x', 'y']], false)), 1],
@@ -416,8 +435,8 @@ describe('what ends one stream only', () => {
   test('5.1.2: streams above the limit are refused, and the table of headers stays right', () => {
     const options: WireOptions = { limits: { streamsMax: 1 }, onComplete: () => undefined };
     // The second block adds a field to the table, the third one refers to it.
-    const adding = frame(Type.headers, 5, 3, join(getBlock, bytes(0x40, 1, 0x61, 1, 0x62)));
-    const using = frame(Type.headers, 5, 5, join(postBlock, bytes(0xbe)));
+    const adding = frame(FrameType.headers, 5, 3, join(getBlock, bytes(0x40, 1, 0x61, 1, 0x62)));
+    const using = frame(FrameType.headers, 5, 5, join(postBlock, bytes(0xbe)));
     expect(exchange(join(request(1), adding, using), options)).toEqual(['reset 3 code 7', 'reset 5 code 7']);
   });
 
@@ -436,9 +455,9 @@ describe('what comes late', () => {
       request(1, post, false),
       data(1, 'abc'),
       windowUpdate(1, 5),
-      frame(Type.headers, 5, 1, bytes(0x40, 1, 0x61, 1, 0x62)),
+      frame(FrameType.headers, 5, 1, bytes(0x40, 1, 0x61, 1, 0x62)),
       resetStream(1),
-      frame(Type.headers, 5, 3, join(postBlock, bytes(0xbe))),
+      frame(FrameType.headers, 5, 3, join(postBlock, bytes(0xbe))),
     );
     expect(exchange(sent, { onRequest })).toEqual(['reset 1 code 8', ...answer(3)]);
   });

@@ -13,14 +13,14 @@ import {
   get,
   parseFrames,
   post,
-  preface,
+  PREFACE,
   request,
   resetStream,
   settings,
-  Type,
+  FrameType,
   uint32,
   windowUpdate,
-} from '../../../test/support/http2/frames.ts';
+} from '../../../test/support/frames.ts';
 import { StrictClient, type ClientStream } from '../../../test/support/http2/strict-client.ts';
 import {
   echo,
@@ -34,7 +34,7 @@ import {
 import { SeededRandom } from '../../base/index.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 
-const ping = frame(Type.ping, 0, 0, Buffer.from('12345678'));
+const ping = frame(FrameType.ping, 0, 0, Buffer.from('12345678'));
 /** Every stream must come to its end: time limits and floods are other tests' business. */
 const many = { burst: 1e9, perSecond: 1 };
 const limits = {
@@ -62,9 +62,9 @@ function anyFrame(random: SeededRandom): Buffer {
     case 5:
       return resetStream(id, random.int(0, 20));
     case 6:
-      return frame(Type.headers, random.int(0, 255), id, encodeHeaders(get));
+      return frame(FrameType.headers, random.int(0, 255), id, encodeHeaders(get));
     case 7:
-      return frame(Type.continuation, random.int(0, 5), id, encodeHeaders([['a', 'b']]));
+      return frame(FrameType.continuation, random.int(0, 5), id, encodeHeaders([['a', 'b']]));
     case 8:
       return frame(
         random.int(0, 12),
@@ -73,9 +73,9 @@ function anyFrame(random: SeededRandom): Buffer {
         randomBytes(random, random.pick([0, 4, 5, 8, 20])),
       );
     case 9:
-      return frame(Type.headers, 0x5, id, randomBytes(random, random.int(0, 40)));
+      return frame(FrameType.headers, 0x5, id, randomBytes(random, random.int(0, 40)));
     case 10:
-      return frame(Type.priority, 0, id, Buffer.concat([uint32(random.int(0, 9)), Buffer.of(1)]));
+      return frame(FrameType.priority, 0, id, Buffer.concat([uint32(random.int(0, 9)), Buffer.of(1)]));
     case 11:
       return ping;
     default:
@@ -136,7 +136,7 @@ describe('anything', () => {
     for (let seed = 0; seed < 1000; seed++) {
       const random = new SeededRandom(seed);
       const wire = new Wire({ isFresh: true, onRequest: (served) => anyAnswer(random, served) });
-      sendInChunks(random, wire, Buffer.concat([preface, settings(), make(random)]));
+      sendInChunks(random, wire, Buffer.concat([PREFACE, settings(), make(random)]));
       wire.frames();
       wire.seconds(40);
       wire.send(ping);
@@ -381,7 +381,7 @@ describe('streams in between one another', () => {
       wire.send(request(1, post, false), data(1, 'abc', true));
       sendInChunks(random, wire, Buffer.concat([anyFrame(random), anyFrame(random)]));
       const [head, body] = parseFrames(wire.bytes());
-      expect([head?.id, head?.type]).toEqual([1, Type.headers]);
+      expect([head?.id, head?.type]).toEqual([1, FrameType.headers]);
       expect([body?.id, body?.flags, String(body?.payload)]).toEqual([1, Flag.endStream, 'abc']);
     }
   });

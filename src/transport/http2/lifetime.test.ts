@@ -6,17 +6,17 @@ import {
   frame,
   get,
   post,
-  preface,
+  PREFACE,
   request,
   settings,
-  Type,
+  FrameType,
   windowUpdate,
-} from '../../../test/support/http2/frames.ts';
+} from '../../../test/support/frames.ts';
 import { echo, none, okHead, okTrailers, Wire, type Served } from '../../../test/support/http2/wire.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 
-const drainPing = frame(Type.ping, Flag.ack, 0, Buffer.from('drain...'));
-const alivePing = frame(Type.ping, Flag.ack, 0, Buffer.from('alive...'));
+const drainPing = frame(FrameType.ping, Flag.ack, 0, Buffer.from('drain...'));
+const alivePing = frame(FrameType.ping, Flag.ack, 0, Buffer.from('alive...'));
 const answerAll = (wire: Wire): void => {
   for (const served of wire.served.splice(0)) echo(served);
   wire.settle();
@@ -180,7 +180,7 @@ describe('keep-alive', () => {
 describe('promise 7: time', () => {
   test('for the preface', () => {
     const wire = new Wire({ isFresh: true });
-    wire.send(preface.subarray(0, 10));
+    wire.send(PREFACE.subarray(0, 10));
     wire.seconds(9);
     expect(wire.socket.destroyed).toBe(false);
     wire.seconds(1);
@@ -191,7 +191,7 @@ describe('promise 7: time', () => {
   test.each<[string, Buffer]>([
     ['a frame', request(1).subarray(0, 12)],
     ['the head of a frame', request(1).subarray(0, 3)],
-    ['a header block', frame(Type.headers, 0, 1, encodeHeaders(get))],
+    ['a header block', frame(FrameType.headers, 0, 1, encodeHeaders(get))],
   ])('to complete %s', (_name, bytes) => {
     const wire = new Wire();
     wire.seconds(100);

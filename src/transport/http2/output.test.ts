@@ -8,10 +8,10 @@ import {
   request,
   resetStream,
   settings,
-  Type,
+  FrameType,
   windowUpdate,
   type Frame,
-} from '../../../test/support/http2/frames.ts';
+} from '../../../test/support/frames.ts';
 import {
   encrypt,
   none,
@@ -38,7 +38,7 @@ const only = (wire: Wire): Served => {
 };
 const bodyOf = (frames: Frame[], id: number): Buffer =>
   Buffer.concat(
-    frames.filter((one) => one.type === Type.data && one.id === id).map(({ payload }) => payload),
+    frames.filter((one) => one.type === FrameType.data && one.id === id).map(({ payload }) => payload),
   );
 
 describe('one turn is one write', () => {
@@ -218,7 +218,7 @@ describe('an answer', () => {
   test('HPACK 4.2: a client that makes its table smaller is told that it is not used, once', () => {
     const wire = new Wire({ onComplete: ({ stream }) => stream.respond(okHead, none, none, okTrailers) });
     wire.send(settings([1, 100]), request(1), request(3));
-    const blocks = wire.frames().filter(({ type }) => type === Type.headers);
+    const blocks = wire.frames().filter(({ type }) => type === FrameType.headers);
     expect(blocks.map(({ payload }) => payload[0] === 0x20)).toEqual([true, false, false, false]);
     expect(blocks[0]?.payload.subarray(1).equals(okHead)).toBe(true);
   });

@@ -8,9 +8,9 @@ import {
   request,
   resetStream,
   settings,
-  Type,
+  FrameType,
   windowUpdate,
-} from '../../../test/support/http2/frames.ts';
+} from '../../../test/support/frames.ts';
 import { none, okHead, okTrailers, Wire, type WireOptions } from '../../../test/support/http2/wire.ts';
 import { TestSource } from '../../../test/support/messages.ts';
 import { SeededRandom } from '../../base/index.ts';
@@ -43,7 +43,7 @@ function serving(source: TestSource, options: WireOptions = {}, isStream = false
 
 /** Takes everything that was sent for stream 1. */
 function bodyOf(wire: Wire): Buffer {
-  const frames = parseFrames(wire.bytes()).filter(({ type, id }) => type === Type.data && id === 1);
+  const frames = parseFrames(wire.bytes()).filter(({ type, id }) => type === FrameType.data && id === 1);
   return Buffer.concat(frames.map(({ payload }) => payload));
 }
 

@@ -1,4 +1,4 @@
-import { Flag, Type, type Frame } from './frames.ts';
+import { Flag, FrameType, type Frame } from '../frames.ts';
 
 /** What a strict client knows of one of its streams. */
 export class ClientStream {
@@ -67,27 +67,27 @@ export class StrictClient {
     const stream = this.streams.get(id);
     if (stream === undefined) throw new Error(`frame ${type} for stream ${id}, which was never opened`);
     if (stream.resetCode !== undefined) throw new Error(`frame ${type} after RST_STREAM on ${id}`);
-    if (type === Type.reset) stream.resetCode = payload.readUInt32BE(0);
-    else if (type === Type.windowUpdate) {
+    if (type === FrameType.reset) stream.resetCode = payload.readUInt32BE(0);
+    else if (type === FrameType.windowUpdate) {
       this.streamSendWindows.set(id, (this.streamSendWindows.get(id) ?? 0) + payload.readUInt32BE(0));
     } else this.#answerFrame(stream, type, flags, payload);
   }
 
   #connectionFrame(type: number, flags: number, payload: Buffer): void {
-    if (type === Type.goAway) this.goAwayCode = payload.readUInt32BE(4);
-    else if (type === Type.windowUpdate) this.sendWindow += payload.readUInt32BE(0);
-    else if (type === Type.ping && flags === Flag.ack) this.pongs++;
-    else if (type === Type.settings && flags === Flag.ack) this.#acknowledged();
-    else if (type !== Type.settings) throw new Error(`frame ${type} on stream 0`);
+    if (type === FrameType.goAway) this.goAwayCode = payload.readUInt32BE(4);
+    else if (type === FrameType.windowUpdate) this.sendWindow += payload.readUInt32BE(0);
+    else if (type === FrameType.ping && flags === Flag.ack) this.pongs++;
+    else if (type === FrameType.settings && flags === Flag.ack) this.#acknowledged();
+    else if (type !== FrameType.settings) throw new Error(`frame ${type} on stream 0`);
   }
 
   #answerFrame(stream: ClientStream, type: number, flags: number, payload: Buffer): void {
     if (stream.isEnded) throw new Error(`frame ${type} after END_STREAM on ${stream.id}`);
-    if (type === Type.headers) {
+    if (type === FrameType.headers) {
       if ((flags & Flag.endHeaders) === 0) throw new Error('header block in pieces');
       if (stream.hasHeaders) stream.hasTrailers = true;
       stream.hasHeaders = true;
-    } else if (type === Type.data) {
+    } else if (type === FrameType.data) {
       if (!stream.hasHeaders || stream.hasTrailers) throw new Error('DATA outside of the body');
       stream.window -= payload.length;
       this.window -= payload.length;

@@ -8,7 +8,7 @@ import {
   type Http2Stream,
   type StreamReceiver,
 } from '../../../src/transport/http2/index.ts';
-import { describeFrame, parseFrames, preface, settings, type Frame } from './frames.ts';
+import { describeFrame, parseFrames, PREFACE, settings, type Frame } from '../frames.ts';
 
 type Listener = (argument?: unknown) => void;
 
@@ -211,7 +211,7 @@ export class Wire {
     this.connection = new Http2Connection(this.socket as unknown as Socket, this.environment);
     this.connection.start(options.first);
     if (options.isFresh) return;
-    this.send(preface, settings());
+    this.send(PREFACE, settings());
     this.frames();
   }
 

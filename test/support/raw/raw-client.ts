@@ -1,4 +1,4 @@
-import { MESSAGE_HEAD_BYTES } from './frames.ts';
+import { MESSAGE_HEAD_BYTES } from '../frames.ts';
 import { RawConnection } from './raw-connection.ts';
 import type { RawOptions } from './raw-connection.ts';
 import { RawStream } from './raw-stream.ts';

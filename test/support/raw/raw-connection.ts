@@ -14,12 +14,12 @@ import {
   NOTHING,
   PREFACE,
   Setting,
-  settingsFrame,
+  settings,
   STREAM_ID_MAX,
-  windowUpdateFrame,
+  windowUpdate,
   writeFrameHead,
   writeWord,
-} from './frames.ts';
+} from '../frames.ts';
 import { NO_STATUS } from './raw-stream.ts';
 import type { RawStream } from './raw-stream.ts';
 import { RequestHeads } from './request-heads.ts';
@@ -108,13 +108,9 @@ export class RawConnection {
     this.#requests = new RequestHeads(options.target, options.tls !== undefined);
     socket.on('close', () => this.#fail('the server has closed the connection'));
     socket.on('error', (error) => this.#fail(error.message));
-    const settings = settingsFrame([
-      [Setting.enablePush, 0],
-      [Setting.initialWindowSize, STREAM_WINDOW_BYTES],
-    ]);
     this.#write(PREFACE);
-    this.#write(settings);
-    this.#write(windowUpdateFrame(0, WINDOW_BYTES - FIRST_WINDOW_BYTES));
+    this.#write(settings([Setting.enablePush, 0], [Setting.initialWindowSize, STREAM_WINDOW_BYTES]));
+    this.#write(windowUpdate(0, WINDOW_BYTES - FIRST_WINDOW_BYTES));
     this.flush();
   }
 
@@ -185,7 +181,7 @@ export class RawConnection {
       return;
     }
     if (this.#ungranted > WINDOW_BYTES / 4) {
-      this.#write(windowUpdateFrame(0, this.#ungranted));
+      this.#write(windowUpdate(0, this.#ungranted));
       this.#ungranted = 0;
     }
     this.flush();
@@ -281,7 +277,7 @@ export class RawConnection {
     stream.data(bytes, at, end);
     stream.ungranted += end - at;
     if (stream.ungranted > STREAM_WINDOW_BYTES / 4) {
-      this.#write(windowUpdateFrame(stream.id, stream.ungranted));
+      this.#write(windowUpdate(stream.id, stream.ungranted));
       stream.ungranted = 0;
     }
     if (this.#dataLeft === 0 && this.#dataEnds) this.#end(stream.id, NO_STATUS, 'the answer has no trailers');
