@@ -140,6 +140,11 @@ const rows: readonly (readonly [string, Setup, Expected])[] = [
     { asked: ['s1@0', 's2@2!'], waitedMs: 2 },
   ],
   [
+    'NotLeader without a leader from one that is elected then',
+    { steps: [noLeader, leader11] },
+    { asked: ['s1@0', 's2@2!', 's1@2!'], waitedMs: 2 },
+  ],
+  [
     'NotLeader without a leader from all peers: relocate',
     { steps: [noLeader, noLeader, noLeader] },
     { asked: ['s1@0', 's2@2!', 's3@6!'], ends: 'relocate', waitedMs: 14, forgotten: true },

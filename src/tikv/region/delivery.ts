@@ -38,8 +38,8 @@ interface DeliveryParts<M extends StoreMethod> {
 /**
  * One request on its way to a region, over all its attempts.
  *
- * 1. The peer that leads is asked, as far as that is known; one that did not answer or knows nothing better is not asked
- *    again in this delivery. When none is left, the region is forgotten.
+ * 1. The peer that leads is asked, as far as that is known; one that did not answer is not asked again in this delivery,
+ *    one that knew nothing better only when another says that it leads. When none is left, the region is forgotten.
  * 2. Every repetition either has waited, or follows news of the cluster, and of those there are only so many without a
  *    wait: the budget bounds everything.
  * 3. `maybeApplied` never goes back to false.
@@ -49,8 +49,10 @@ export class Delivery<M extends StoreMethod> {
   readonly #region: Region;
   readonly #call: StoreCall<M>;
   readonly #backoff: Backoff;
-  /** Peers that are not asked any more, by id. */
+  /** Peers that are not asked again without a reason, by id. */
   readonly #done = new Set<bigint>();
+  /** Those of them that did not answer. */
+  readonly #silent = new Set<bigint>();
   #target: PeerInfo;
   #attempts = 0;
   /** Attempts since the last wait. */
@@ -108,6 +110,7 @@ export class Delivery<M extends StoreMethod> {
     if (error.grpcCode === UNIMPLEMENTED)
       throw new TikvError('protocol', `A store does not know ${this.#call.method}`, { cause: error });
     this.#parts.stores.failed(this.#target.storeId);
+    this.#silent.add(this.#target.id);
     return this.#next('rpc', error);
   }
 
@@ -139,7 +142,9 @@ export class Delivery<M extends StoreMethod> {
     // The region got a new peer, of which its epoch tells; only who has the new epoch can ask it.
     if (peer === undefined) return this.#relocate({ wait: 'region-miss' }, cause);
     // It did not answer a moment ago. The others will elect one among themselves.
-    if (this.#done.has(peer.id)) return this.#next('region-scheduling', cause);
+    if (this.#silent.has(peer.id)) return this.#next('region-scheduling', cause);
+    // It may have known of no leader, and then become it.
+    this.#done.delete(peer.id);
     this.#region.setLeader(peer);
     this.#target = peer;
     return this.#again(undefined, cause);
