@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryEngine } from '../engine/memory/index.ts';
-import type { Engine } from '../engine/index.ts';
+
 import {
   bytes,
   call,
@@ -15,6 +14,7 @@ import {
   txn,
 } from '../../test/property/store-world.ts';
 import { MemoryEngine } from '../engine/memory/index.ts';
+import type { Engine } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
 import type { TxnResult } from './results.ts';
 
