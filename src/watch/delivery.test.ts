@@ -109,7 +109,7 @@ describe('delivery to synced watchers', () => {
   });
 
   it('large values are sent from where they lie', () => {
-    const world = new WatchWorld();
+    const world = new WatchWorld({ responseBytesMax: 2 ** 20 });
     const client = world.open();
     client.create({ key: 'a', end: 'z', prevKv: true });
     client.take();
@@ -243,6 +243,49 @@ describe('a full transport', () => {
       responsesWaiting: 0,
       eventsDelivered: 1,
     });
+  });
+
+  it('other watchers still get what it was being sent, up to a bound; what comes next they get together', async () => {
+    const world = new WatchWorld({ sentSinceFullMax: 6 });
+    const client = world.open();
+    for (let id = 1; id <= 10; id++) client.create({ key: 'a', end: 'z', id });
+    client.take();
+    client.room = 1;
+    world.put('k');
+    expect(client.take().map((r) => r.watchId)).toEqual([10, 9, 8, 7, 6, 5, 4]);
+    expect(client.sentSinceFull).toBe(6);
+    expect(world.hub.statistics()).toMatchObject({ slowWatchers: 3, responsesWaiting: 0 });
+    world.put('k');
+    expect(client.take()).toEqual([]);
+    client.drain(3);
+    await world.settle();
+    client.drain(Infinity);
+    await world.settle();
+    const responses = client.take();
+    const revisions = (id: number): number[] =>
+      responses.filter((r) => r.watchId === id).flatMap((r) => r.events.map((e) => e.kv.modRevision));
+    for (let id = 1; id <= 10; id++) expect(revisions(id)).toEqual(id <= 3 ? [2, 3] : [3]);
+    expect(world.hub.statistics().slowWatchers).toBe(0);
+  });
+
+  it('when it is full and answers wait, events do not overtake them', async () => {
+    const world = new WatchWorld({ sliceStepsMax: 4 });
+    const client = world.open();
+    for (let id = 1; id <= 10; id++) client.create({ key: 'k', id });
+    client.take();
+    client.room = 1;
+    world.put('k');
+    const before = client.take().length;
+    expect(before).toBeGreaterThan(1);
+    client.progress();
+    client.create({ key: 'y', id: 11 });
+    await world.settle();
+    expect(client.take()).toEqual([]);
+    client.drain(Infinity);
+    await world.settle();
+    const [first, ...others] = client.take();
+    expect(first).toMatchObject({ watchId: 11, created: true });
+    expect(others.filter((r) => r.events.length > 0)).toHaveLength(10 - before);
   });
 
   it('promise 5: it goes on where it stopped, with several revisions in a response', async () => {

@@ -9,6 +9,8 @@ export interface WatchLimits {
    * transport should stop reading requests; at this number plus `watchersPerStreamMax` the stream is ended.
    */
   readonly waitingResponsesMax: number;
+  /** How often events that a stream was being sent when it became full may still be sent to other watchers of it. */
+  readonly sentSinceFullMax: number;
   /** Bytes of events after which a response ends at the next revision. */
   readonly responseBytesMax: number;
   /** Revisions after which a response ends. */
@@ -32,13 +34,15 @@ export interface WatchLimits {
   readonly sliceStepsMax: number;
 }
 
+const KIB = 1 << 10;
 const MIB = 1 << 20;
 
 export const DEFAULT_WATCH_LIMITS: WatchLimits = {
   watchersPerStreamMax: 100_000,
   watchersMax: 2_000_000,
   waitingResponsesMax: 1024,
-  responseBytesMax: MIB,
+  sentSinceFullMax: 256,
+  responseBytesMax: 64 * KIB,
   responseRevisionsMax: 1000,
   fragmentBytesMin: 2 * MIB,
   catchingUpPerStreamMax: 1024,

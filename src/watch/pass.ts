@@ -246,7 +246,7 @@ export class Pass implements Walked, Home {
   #serve(watcher: Watcher, run: Run | undefined, headerRevision: number): void {
     const { stream } = watcher;
     if (stream.isClosed || watcher.next > this.walked) return;
-    if (run === undefined || !stream.isReady) {
+    if (run === undefined || !stream.takes(run)) {
       if (run === undefined || watcher.next <= run.lastRevision) this.#host.passOver(watcher);
       return;
     }

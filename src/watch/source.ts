@@ -38,8 +38,9 @@ export interface WatchSource {
 export interface WatchSink {
   /**
    * One `WatchResponse`, encoded, as a run of slices that stay valid and must not be written to. Returns false when the
-   * transport is full now: this response is taken, and none follows before `WatchStream.drained()`. For many watchers on
-   * one stream its bound should be generous (1 MiB), because a watcher that is passed over has to catch up.
+   * transport is full now: this response is taken, and before `WatchStream.drained()` only the same events follow, for
+   * other watchers: the same slices behind other heads, `sentSinceFullMax` times at most. For many watchers on one stream
+   * its bound should be generous (1 MiB), because a watcher that is passed over has to catch up.
    */
   send(slices: readonly Bytes[]): boolean;
   /** Nothing follows. Without an error the stream ended as it was asked to. */

@@ -66,6 +66,9 @@ export class Stream implements WatchStream, Outlet {
   readonly #host: StreamHost;
   readonly #sink: WatchSink;
   #isFull = false;
+  /** What was being sent when the transport became full, and how often it was sent since. */
+  #lastRun: Run | undefined = undefined;
+  #sentSinceFull = 0;
   #nextId = 0;
   /** No lower than any watcher's start revision. */
   #startMax = 0;
@@ -83,6 +86,17 @@ export class Stream implements WatchStream, Outlet {
 
   get isFull(): boolean {
     return this.#isFull;
+  }
+
+  /**
+   * Also when full, the watchers that are still to get what others of the stream have just got get it, up to a bound: the
+   * transport holds those bytes already. Otherwise they would lag by turns, and what was framed once for all of them
+   * would be framed for each.
+   */
+  takes(run: Run): boolean {
+    if (this.isReady) return true;
+    if (run !== this.#lastRun || this.isClosed || this.#waitingCount > 0) return false;
+    return this.#sentSinceFull < this.#host.limits.sentSinceFullMax;
   }
 
   /** All watchers have all that is committed and that they want. A stream without any is not synced, as in etcd. */
@@ -113,6 +127,8 @@ export class Stream implements WatchStream, Outlet {
   drained(): boolean {
     if (this.isClosed) return true;
     this.#isFull = false;
+    this.#lastRun = undefined;
+    this.#sentSinceFull = 0;
     while (this.isReady && this.#waitingCount > 0) {
       const slices = this.#waiting[this.#sent++]!;
       this.#host.stats.responsesWaiting--;
@@ -134,6 +150,7 @@ export class Stream implements WatchStream, Outlet {
     this.#host.stats.responsesWaiting -= this.#waitingCount;
     this.#waiting = [];
     this.#sent = 0;
+    this.#lastRun = undefined;
     this.#host.closed(this);
   }
 
@@ -163,7 +180,9 @@ export class Stream implements WatchStream, Outlet {
       run.count - from > 1 &&
       head.length + run.bytes(from, run.count) >= limits.fragmentBytesMin;
     if (!isSplit) {
+      if (this.#isFull) this.#sentSinceFull++;
       this.#transmit(run.response(head, from, run.count));
+      if (this.#isFull) this.#lastRun = run;
       return;
     }
     const headBefore = heads.other(headerRevision, { watchId: watcher.id, fragment: true });

@@ -14,11 +14,13 @@ export interface Outlet {
   /** Whether events may be sent now: not closed, and the transport not full. */
   readonly isReady: boolean;
   readonly isClosed: boolean;
+  /** Whether `sendEvents` may be called with this run. */
+  takes(run: Run): boolean;
   /** Watchers that missed events and are in no pass: the transport was full, or too many of the stream catch up. */
   readonly stalled: Set<Watcher>;
   /** How many of the stream's watchers catch up now. */
   catchingUp: number;
-  /** Sends the events of `run` from the one numbered `from` on. Only when ready. */
+  /** Sends the events of `run` from the one numbered `from` on. */
   sendEvents(watcher: Watcher, run: Run, from: number, headerRevision: number): void;
   /** Ends the stream with an error. */
   fail(end: WatchEnd): void;

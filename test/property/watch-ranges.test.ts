@@ -10,6 +10,7 @@ import type { Outlet } from '../../src/watch/watcher.ts';
 
 const stream: Outlet = {
   isReady: true,
+  takes: () => true,
   isClosed: false,
   stalled: new Set(),
   catchingUp: 0,

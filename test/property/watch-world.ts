@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Bytes, Cancel, Clock, Scheduler } from '../../src/base/index.ts';
 import { SeededRandom, silentLogger } from '../../src/base/index.ts';
 import type { VersionId } from '../../src/index/index.ts';
@@ -278,6 +279,9 @@ export class TestClient implements WatchSink {
   room = Infinity;
   ended: { error: WatchEnd | undefined } | undefined;
   #isFull = false;
+  /** The events with which it became full, and how many responses came since. */
+  #fullEvents: WatchResponse['events'] = [];
+  sentSinceFull = 0;
 
   readonly #world: WatchWorld;
 
@@ -287,7 +291,6 @@ export class TestClient implements WatchSink {
   }
 
   send(slices: readonly Bytes[]): boolean {
-    if (this.#isFull) throw new Error('sent to a full transport');
     if (this.ended !== undefined) throw new Error('sent after the end');
     const message = Buffer.concat(slices);
     this.raw.push(message);
@@ -295,8 +298,20 @@ export class TestClient implements WatchSink {
     this.responses.push(response);
     const highest = Math.max(response.revision, response.events.at(-1)?.kv.modRevision ?? 0);
     if (highest > this.#world.revision) throw new Error(`revision ${highest} is sent before it is committed`);
-    this.#isFull = --this.room <= 0;
+    if (this.#isFull) this.#countSinceFull(response);
+    else if (--this.room <= 0) {
+      this.#isFull = true;
+      this.#fullEvents = response.events;
+    }
     return !this.#isFull;
+  }
+
+  /** The same events: who had the first ones before gets the rest. */
+  #countSinceFull({ events }: WatchResponse): void {
+    this.sentSinceFull++;
+    const count = Math.min(events.length, this.#fullEvents.length);
+    const isSame = count > 0 && isDeepStrictEqual(events.slice(-count), this.#fullEvents.slice(-count));
+    if (!isSame) throw new Error('sent to a full transport');
   }
 
   end(error?: WatchEnd): void {
@@ -308,6 +323,7 @@ export class TestClient implements WatchSink {
   drain(room: number): boolean {
     this.room = room;
     this.#isFull = false;
+    this.sentSinceFull = 0;
     return this.stream.drained();
   }
 

@@ -308,6 +308,20 @@ describe('what waits', () => {
     expect(served.drains).toBe(1);
   });
 
+  test('drained comes also for what was written although the stream was full', () => {
+    const wire = new Wire();
+    wire.send(request(1));
+    const served = only(wire);
+    served.stream.headers(okHead, false);
+    while (served.stream.write(none, slice));
+    // Less than was full, more than is drained.
+    wire.send(windowUpdate(0, mib * 4), windowUpdate(1, 400 * kib));
+    expect(served.drains).toBe(0);
+    expect(served.stream.write(none, slice)).toBe(false);
+    wire.send(windowUpdate(1, 4 * mib));
+    expect(served.drains).toBe(1);
+  });
+
   test('a stream that is ending is not asked for more', () => {
     const wire = new Wire();
     wire.send(request(1));

@@ -107,7 +107,8 @@ export class Sender {
     }
     if (!this.#isShort(stream, bytes)) {
       this.turns.enqueue(stream, prefix, body, bytes);
-      stream.isFull = this.turns.isFull(stream);
+      // Who writes on although it is full is told of the end of it all the same.
+      if (this.turns.isFull(stream)) stream.isFull = true;
       return !stream.isFull;
     }
     const output = this.output;
