@@ -17,6 +17,7 @@ const account = (at: number) => numbered('account', at);
 export const bankCheck: ClientCheck = {
   name: 'a bank: the sum never changes, and receipts are exactly those of committed transfers',
   needs: ['regions', 'leaders'],
+  isAlone: true,
   async run({ cluster, open, stored, loadMs }) {
     const clients = await Promise.all([open(), open()]);
     const all = Array.from({ length: accounts }, (_, at) => account(at));

@@ -11,10 +11,14 @@ export interface ClientContext {
   readonly raw: RawClient;
   /** How long a check goes on that goes on for a time. */
   readonly loadMs: number;
+  /** Each fault alone at each of the first calls, and not all together. */
+  readonly isThorough: boolean;
   /** A client of the check's own keyspace, closed after it. */
   open(): Promise<TikvClient>;
   /** The key as the cluster stores it. */
   stored(key: string): Buffer;
+  /** The keys that are locked now. */
+  locks(): Promise<string[]>;
 }
 
 /** A promise of the client, on any cluster that can do what it needs. */
@@ -24,6 +28,10 @@ export interface ClientCheck {
   readonly needs: readonly (Ability | FaultKind)[];
   /** Rejects if the promise is broken. */
   run(context: ClientContext): Promise<void>;
-  /** Locks may be left behind: somebody dies in it for good. */
+  /**
+   * Locks may be left behind: a read that knows a dead transaction passes its other locks without meeting them.
+   */
   readonly leavesLocks?: boolean;
+  /** It counts or measures, so that nothing else may run meanwhile. */
+  readonly isAlone?: boolean;
 }

@@ -4,6 +4,7 @@ import { closingChecks } from './closing.ts';
 import { commitChecks } from './commits.ts';
 import { deadTransactionChecks } from './dead-transactions.ts';
 import { faultChecks } from './faults.ts';
+import { garbageChecks } from './garbage.ts';
 import { intervalCheck } from './intervals.ts';
 import { outageChecks } from './outages.ts';
 import { readChecks } from './reads.ts';
@@ -18,6 +19,7 @@ export const clientChecks: readonly ClientCheck[] = [
   ...undeterminedChecks,
   bankCheck,
   intervalCheck,
+  ...garbageChecks,
   ...outageChecks,
   ...closingChecks,
 ];

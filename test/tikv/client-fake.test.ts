@@ -1,11 +1,15 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { FakeCluster } from '../support/tikv/fake/fake-cluster.ts';
 import { clientChecks } from './checks.ts';
 import { missing, runCheck } from './context.ts';
 
+// They wait more than they work.
+vi.setConfig({ maxConcurrency: 16 });
+
 /** Each check on a fake cluster of its own. */
 for (const check of clientChecks) {
-  test.concurrent(check.name, async () => {
+  const run = check.isAlone === true ? test : test.concurrent;
+  run(check.name, async () => {
     const cluster = await FakeCluster.start();
     try {
       expect(missing(check, cluster)).toBeUndefined();

@@ -11,6 +11,7 @@ export const closingChecks: readonly ClientCheck[] = [
   {
     name: 'a closed client has no socket and no timer, and refuses calls',
     needs: [],
+    isAlone: true,
     async run({ cluster, raw }) {
       await raw.timestamp();
       const before = sockets();
@@ -43,7 +44,7 @@ export const closingChecks: readonly ClientCheck[] = [
   {
     name: 'a close ends reads, and lets commits end',
     needs: ['regions', 'delay'],
-    async run({ cluster, open, stored }) {
+    async run({ cluster, open, stored, locks }) {
       const client = await open();
       await cluster.split(stored('m'));
       await write(client, [put('a', '1'), put('z', '1')]);
@@ -57,6 +58,7 @@ export const closingChecks: readonly ClientCheck[] = [
       await Promise.all([reading, client.close()]);
       assert.ok(Date.now() - startedMs < 2500, 'the close waited for a read');
       assert.equal((await writing).kind, 'committed');
+      assert.deepEqual(await locks(), [], 'locks are left behind');
       await cluster.clearFaults();
       assert.deepEqual(await readAll(await open()), [
         ['a', '2'],

@@ -101,6 +101,7 @@ function deadCheck(phase: (typeof phases)[number], way: (typeof ways)[number]): 
       if (phase.waits) await context.cluster.shiftClock(4000);
       assert.deepEqual(await way.see(client), phase.expected);
     },
+    leavesLocks: phase.leave === 'locks' || phase.leave === 'primary-committed',
   };
 }
 

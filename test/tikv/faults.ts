@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { TikvError, type Mutation, type TikvClient } from '../../src/tikv/index.ts';
-import type { FaultKind } from '../support/tikv/cluster.ts';
+import type { Fault, FaultKind } from '../support/tikv/cluster.ts';
 import { abandon } from './abandoned.ts';
 import type { ClientCheck, ClientContext } from './check.ts';
 import { bytes, commit, describe, put, readAll, write } from './data.ts';
@@ -17,22 +17,26 @@ const passing: readonly FaultKind[] = [
     'undetermined',
   ] as const),
   ...(['key-not-in-region', 'store-not-match', 'mismatch-peer', 'read-index-not-ready', 'merging'] as const),
-  ...(['region-not-initialized', 'recovery', 'is-witness', 'disk-full', 'deadline-exceeded'] as const),
+  ...(['region-not-initialized', 'recovery', 'deadline-exceeded'] as const),
   ...(['unknown-error', 'no-1pc', 'locked-whole', 'late'] as const),
 ];
 const storeRpcs = [
   ...['KvGet', 'KvBatchGet', 'KvScan', 'KvPrewrite', 'KvCommit', 'KvBatchRollback', 'KvCheckTxnStatus'],
   ...['KvResolveLock'],
 ];
+const otherRpcs = storeRpcs.filter((rpc) => rpc !== 'KvPrewrite');
 const placementDriverFaults: readonly FaultKind[] = [
   ...(['drop-before', 'drop-after', 'pd-not-leader', 'pd-error', 'pd-stale', 'pd-no-leader'] as const),
 ];
 const regionRpcs = ['GetRegion', 'GetPrevRegion', 'ScanRegions', 'GetStore'];
-/** Of a client that writes once more in three regions. */
+/** Calls that pass before a fault; of several faults each counts the calls that those before it let pass. */
 const skips = [0, 1, 2];
 
 export const faultChecks: readonly ClientCheck[] = [
   ...passing.map((kind) => passingCheck(kind, storeRpcs)),
+  // The wait is a second and more.
+  passingCheck('is-witness', ['KvGet']),
+  passingCheck('is-witness', ['KvPrewrite']),
   ...placementDriverFaults.map((kind) => passingCheck(kind, regionRpcs)),
   ...(['tso-broken', 'tso-gap', 'drop-before', 'pd-not-leader'] as const).map((kind) =>
     passingCheck(kind, ['Tso']),
@@ -41,6 +45,15 @@ export const faultChecks: readonly ClientCheck[] = [
     name: 'raft-entry-too-large for one small value: refused, and nothing is written',
     needs: ['raft-entry-too-large'],
     run: (context) => refused(context, 'raft-entry-too-large', 'too_large'),
+  },
+  {
+    name: 'a full disk: a write is refused, and nothing is written; all else is tried again',
+    needs: ['disk-full', 'regions'],
+    async run(context) {
+      await context.cluster.split(context.stored('m'));
+      await refused(context, 'disk-full', 'disk_full');
+      await passingCheck('disk-full', otherRpcs).run(context);
+    },
   },
   {
     name: 'a flashback: refused, and nothing is written',
@@ -62,7 +75,7 @@ export const faultChecks: readonly ClientCheck[] = [
 ];
 
 function passingCheck(kind: FaultKind, rpcs: readonly string[]): ClientCheck {
-  const where = rpcs.length === 1 ? rpcs.join() : rpcs.includes('KvGet') ? 'stores' : 'the placement driver';
+  const where = rpcs.length === 1 ? rpcs.join() : rpcs.includes('KvScan') ? 'stores' : 'the placement driver';
   return {
     name: `${kind} at each call of ${where}`,
     needs: ['regions', kind],
@@ -70,12 +83,11 @@ function passingCheck(kind: FaultKind, rpcs: readonly string[]): ClientCheck {
       const client = await context.open();
       for (const key of ['f', 'p']) await context.cluster.split(context.stored(key));
       const workout = new Workout(context, client);
+      const delay = kind === 'late' ? { delayMs: 30 } : {};
       for (const rpc of kind === 'no-1pc' ? ['KvPrewrite'] : rpcs) {
-        for (const skip of skips) {
-          await context.cluster.fault({ kind, rpc, skip, ...(kind === 'late' ? { delayMs: 30 } : {}) });
-          await workout.run(`${kind} at ${rpc} after ${skip}`);
-          await context.cluster.clearFaults();
-        }
+        const faults = skips.map((skip) => ({ kind, rpc, skip, ...delay }));
+        if (context.isThorough) for (const fault of faults) await workout.run([fault]);
+        else await workout.run(faults);
       }
     },
   };
@@ -104,13 +116,17 @@ class Workout {
     this.#client = client;
   }
 
-  async run(what: string): Promise<void> {
+  async run(faults: readonly Fault[]): Promise<void> {
+    const { cluster } = this.#context;
+    const what = faults.map(({ kind, rpc, skip }) => `${kind} at ${rpc} after ${skip}`).join(', ');
     const round = String(++this.#round);
+    await this.#dead(round);
+    for (const fault of faults) await cluster.fault(fault);
     await this.#write(what, [put('a', round), put('b', round)]);
     await this.#write(what, [put('c', round), put('g', round), put('x', round)]);
     await this.#write(what, [{ op: 'delete', key: bytes('b') }, put(`h${round}`, round)]);
-    await this.#dead(round);
     await this.#read(what);
+    await cluster.clearFaults();
   }
 
   /** A dead transaction, so that locks are met and removed. */

@@ -15,6 +15,8 @@ export class Audit {
   readonly #world: World;
   /** Prewrites whose answer was lost: what is sent again must say that it is a repetition. */
   readonly #lost = new Set<string>();
+  /** Those that come late themselves are no repetitions. */
+  readonly #late = new WeakSet<object>();
 
   constructor(world: World) {
     this.#world = world;
@@ -49,7 +51,8 @@ export class Audit {
     if (request.useAsyncCommit) this.#violate(rpc, 'asks for async commit');
     if (request.primaryLock.length === 0) this.#violate(rpc, 'names no primary');
     this.#mutations(request);
-    if (this.#lost.has(lostKey(request)) && request.context?.isRetryRequest !== true) {
+    const isRetry = request.context?.isRetryRequest === true;
+    if (this.#lost.has(lostKey(request)) && !this.#late.has(request) && !isRetry) {
       this.#violate(rpc, 'is repeated after a lost answer and does not say so');
     }
   }
@@ -72,6 +75,7 @@ export class Audit {
 
   lostPrewrite(request: Requests['KvPrewrite']): void {
     this.#lost.add(lostKey(request));
+    this.#late.add(request);
   }
 
   /** Before keys are committed: their primary must have been, at the same timestamp, or be among them. */
