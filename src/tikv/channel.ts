@@ -6,7 +6,7 @@ import {
   type ChannelCredentials,
   type ClientDuplexStream,
 } from '@grpc/grpc-js';
-import type { ChannelOptions, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
+import type { ChannelOptions, ServiceError } from '@grpc/grpc-js';
 import type { Scheduler } from '../base/index.ts';
 import type { MethodCodec } from './codec/codec.ts';
 import { RpcError, TikvError } from './errors.ts';
@@ -80,12 +80,14 @@ export class Channel {
   readonly address: string;
   readonly #client: Client;
   readonly #scheduler: Scheduler;
+  #readyCount = 0;
   readonly #calls = new Set<{ cancel(): void }>();
 
   constructor(address: string, parts: ChannelParts) {
     this.address = address;
     this.#client = new Client(`dns:${address}`, parts.credentials, OPTIONS[parts.lane]);
     this.#scheduler = parts.scheduler;
+    this.#watch();
   }
 
   get callCount(): number {
@@ -105,13 +107,12 @@ export class Channel {
       return Promise.reject(this.#unsent(status.RESOURCE_EXHAUSTED, `${CALLS_MAX} calls are under way`));
     }
     return new Promise((resolve, reject) => {
-      let timedOut = false;
-      const answered = (error: ServiceError | null, bytes?: Buffer): void => {
-        stopTimer();
-        signal?.removeEventListener('abort', cancel);
-        this.#calls.delete(active);
-        if (error === null && bytes !== undefined) return this.#decode(method, bytes, { resolve, reject });
-        reject(this.#failure(active, error, timedOut ? timeoutMs : undefined));
+      const wasReady = this.isReady;
+      const readyCount = this.#readyCount;
+      /** Without a connection at any time, the call cannot have left. */
+      const failure = (code: status, message: string): RpcError => {
+        const wasSent = wasReady || readyCount !== this.#readyCount;
+        return new RpcError(code, `${this.address}: ${message}`, wasSent && !REFUSALS.has(code));
       };
       const active = this.#client.makeUnaryRequest(
         method.path,
@@ -120,15 +121,30 @@ export class Channel {
         method.request.encode(request),
         new Metadata(),
         {},
-        answered,
+        (error: ServiceError | null, bytes?: Buffer) => {
+          if (!end()) return;
+          if (bytes !== undefined) this.#decode(method, bytes, { resolve, reject });
+          else reject(failure(error?.code ?? status.INTERNAL, error?.details ?? 'no answer'));
+        },
       );
-      const cancel = (): void => active.cancel();
-      const stopTimer = this.#scheduler.after(timeoutMs, () => {
-        timedOut = true;
+      /** False if the call has ended already. */
+      const end = (): boolean => {
+        stopTimer();
+        signal?.removeEventListener('abort', aborted);
+        return this.#calls.delete(entry);
+      };
+      const giveUp = (code: status, message: string): void => {
+        if (!end()) return;
         active.cancel();
+        reject(failure(code, message));
+      };
+      const aborted = (): void => giveUp(status.CANCELLED, 'Aborted');
+      const entry = { cancel: () => giveUp(status.CANCELLED, 'The connection is closed') };
+      const stopTimer = this.#scheduler.after(timeoutMs, () => {
+        giveUp(status.DEADLINE_EXCEEDED, `No answer within ${Math.round(timeoutMs)} ms`);
       });
-      this.#calls.add(active);
-      signal?.addEventListener('abort', cancel);
+      this.#calls.add(entry);
+      signal?.addEventListener('abort', aborted);
     });
   }
 
@@ -170,17 +186,13 @@ export class Channel {
     }
   }
 
-  #failure(call: ClientUnaryCall, error: ServiceError | null, timeoutMs: number | undefined): RpcError {
-    const code = error?.code ?? status.INTERNAL;
-    // A call that was never given a connection tells the channel's target, or nothing, in place of its peer.
-    const peer = call.getPeer();
-    const wasSent = peer !== 'unknown' && peer !== this.#client.getChannel().getTarget();
-    const maybeApplied = wasSent && !REFUSALS.has(code);
-    if (timeoutMs !== undefined) {
-      const message = `${this.address} did not answer within ${Math.round(timeoutMs)} ms`;
-      return new RpcError(status.DEADLINE_EXCEEDED, message, maybeApplied);
-    }
-    return new RpcError(code, `${this.address}: ${error?.details ?? 'no answer'}`, maybeApplied);
+  /** Watchers are called before anything is sent on a new connection. */
+  #watch(): void {
+    const channel = this.#client.getChannel();
+    const state = channel.getConnectivityState(false);
+    if (state === connectivityState.READY) this.#readyCount += 1;
+    if (state !== connectivityState.SHUTDOWN)
+      channel.watchConnectivityState(state, Infinity, () => this.#watch());
   }
 
   #unsent(code: status, message: string): RpcError {

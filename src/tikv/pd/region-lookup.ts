@@ -9,7 +9,7 @@ import { regionInfo } from './region-info.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** Above the start of all regions but those that were split at keys which begin with 56 times 0xff. */
-const NEAR_END = Buffer.alloc(64, 0xff);
+const NEAR_END = encodeKey(Buffer.alloc(56, 0xff));
 
 /**
  * Where regions are. The placement driver learns of splits, merges and leaders from heartbeats, so that it may know
