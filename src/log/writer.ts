@@ -37,7 +37,8 @@ const NOBODY: Waiter = { settled: () => undefined };
  * 1. One commit is under way at a time. It replaces the head, on condition that its bytes are as this writer left them.
  * 2. A group is one commit. It ends only where a proposal ends, so a revision never spans two commits.
  * 3. Alone, a proposal is sent at the end of the turn it was sealed in; else with all that came during the commit before.
- * 4. Waiters are told in the order in which they came; the listener is told of a commit before any waiter of it.
+ * 4. Waiters are told in the order in which they came; the listener is told of a commit before any waiter of it. The
+ *    next commit is sent before the waiters of the last are told, so that the engine works while they are answered.
  * 5. Who has written nothing is told only while the lease holds. Who has, also without: what is in the log is in it.
  */
 export class LogWriter {
@@ -131,6 +132,7 @@ export class LogWriter {
     this.#open.wait(NOBODY, this.#tick, true);
     this.#isBusy = true;
     const outcome = await this.#commitGroup(this.#takeOpen());
+    this.release();
     this.#isBusy = false;
     for (const resolve of this.#idle.splice(0)) resolve();
     // `stop` and `depose` may have come meanwhile, and so may proposals.
@@ -332,20 +334,29 @@ export class LogWriter {
   async #pump(): Promise<void> {
     assert(!this.#isBusy, 'one commit is under way at a time');
     this.#isBusy = true;
-    while (this.#state !== 'over') {
-      const cleaning = this.#cleaning;
-      const mustClean = cleaning !== undefined && this.#groupsPassed >= this.#limits.cleaningPassedMax;
-      const group = mustClean ? undefined : this.#nextGroup();
-      if (group !== undefined) {
-        this.#groupsPassed++;
-        await this.#commitGroup(group);
-      } else if (cleaning !== undefined) {
-        this.#cleaning = undefined;
-        cleaning.done(await this.#commitCleaning(cleaning.writes));
-      } else break;
+    let underWay = this.#commitNext();
+    while (underWay !== undefined) {
+      await underWay;
+      underWay = this.#commitNext();
+      this.release();
     }
     this.#isBusy = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Sends the next commit, before it returns. Undefined: there is nothing to commit. */
+  #commitNext(): Promise<unknown> | undefined {
+    if (this.#state === 'over') return undefined;
+    const cleaning = this.#cleaning;
+    const mustClean = cleaning !== undefined && this.#groupsPassed >= this.#limits.cleaningPassedMax;
+    const group = mustClean ? undefined : this.#nextGroup();
+    if (group !== undefined) {
+      this.#groupsPassed++;
+      return this.#commitGroup(group);
+    }
+    if (cleaning === undefined) return undefined;
+    this.#cleaning = undefined;
+    return this.#commitCleaning(cleaning.writes).then(cleaning.done);
   }
 
   #nextGroup(): Group | undefined {
@@ -370,7 +381,6 @@ export class LogWriter {
       mapGroup(map, group, before);
       if (!isEarly) listener.committed(composed.commit);
       this.#ready.push(group);
-      this.release();
     } else if (this.#state !== 'new') {
       this.#end({ group, outcome }, outcome === 'forgotten' ? 'forgotten' : 'fenced');
     }

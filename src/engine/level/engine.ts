@@ -1,5 +1,5 @@
 import { equalBytes, silentLogger } from '../../base/index.ts';
-import type { Bytes, Logger } from '../../base/index.ts';
+import type { Logger } from '../../base/index.ts';
 import { abortedError, admitBatch, closedError, EngineError, holds } from '../index.ts';
 import type { Batch, Capabilities, CommitResult, Engine, KeyRange, Snapshot } from '../index.ts';
 import type { Database, OpenDatabase } from './database.ts';
@@ -25,7 +25,7 @@ export interface LevelEngineOptions {
 }
 
 const COMMIT_BYTES_MAX = 128 * 1024 * 1024;
-/** Commits that may wait for the one under way. */
+/** Commits that may wait for the one under way, with it. */
 const COMMITS_QUEUED_MAX = 1024;
 const SIZE_AGE_MS_MAX = 1000;
 const COMMITTED: CommitResult = { kind: 'committed' };
@@ -71,7 +71,7 @@ export class LevelEngine implements Engine {
     void snapshot.ended.then(() => {
       if (!this.#store.wantsRemap) return;
       // In the queue of the commits, because none may be under way meanwhile.
-      this.#last = settled(this.#last).then(() => this.#store.remap());
+      void this.#inTurn(() => this.#store.remap());
     });
     return snapshot;
   }
@@ -82,8 +82,13 @@ export class LevelEngine implements Engine {
     if (this.#queued >= COMMITS_QUEUED_MAX) {
       throw new EngineError('overloaded', `Cannot commit: ${this.#queued} commits are waiting already`);
     }
+    return await this.#inTurn(() => this.#judgeAndWrite(batch, signal));
+  }
+
+  /** Runs `work` when what came before has ended: before it returns, if nothing is under way. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queued === 0 ? work() : settled(this.#last).then(work);
     this.#queued++;
-    const turn = this.#turn(this.#last, batch, signal);
     this.#last = turn;
     try {
       return await turn;
@@ -117,16 +122,17 @@ export class LevelEngine implements Engine {
     await this.#store.close();
   }
 
-  async #turn(previous: Promise<unknown>, batch: Batch, signal: AbortSignal): Promise<CommitResult> {
-    await settled(previous);
+  /** A condition on the carried key is judged, and the commit sent, before this returns. */
+  async #judgeAndWrite(batch: Batch, signal: AbortSignal): Promise<CommitResult> {
     if (signal.aborted) throw abortedError(signal);
     const database = this.#store.writable ?? (await this.#reopened(signal));
     if (database === undefined) return { kind: 'uncertain', cause: this.#store.failure };
+    const { carried } = this.#store.tail;
     try {
       for (const condition of batch.conditions) {
-        if (!holds(condition, await this.#stored(database, condition.key))) {
-          return { kind: 'conflict', key: condition.key };
-        }
+        const isCarried = carried !== undefined && equalBytes(carried.key, condition.key);
+        const stored = isCarried ? carried.value : await database.get(condition.key);
+        if (!holds(condition, stored)) return { kind: 'conflict', key: condition.key };
       }
     } catch (error) {
       return { kind: 'uncertain', cause: engineError(error, 'read from', this.#store.location) };
@@ -153,12 +159,6 @@ export class LevelEngine implements Engine {
     await this.#store.reopen(signal);
     if (signal.aborted) throw abortedError(signal);
     return this.#store.writable;
-  }
-
-  async #stored(database: Database, key: Bytes): Promise<Bytes | undefined> {
-    const { carried } = this.#store.tail;
-    if (carried !== undefined && equalBytes(carried.key, key)) return carried.value;
-    return await database.get(key);
   }
 
   #assertOpen(): void {
