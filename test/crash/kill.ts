@@ -7,9 +7,14 @@ import { checkStore, Knowledge, watchUntilCut, writeUntilCut } from './workload.
 const LANES = 16;
 
 /** Kill -9 under load, again and again on one directory; after each start, everything acknowledged is there. */
-export async function killUnderLoad(rounds: number, seed: number): Promise<string> {
+export async function killUnderLoad(
+  rounds: number,
+  seed: number,
+  flags: readonly string[] = [],
+): Promise<string> {
   const random = new SeededRandom(seed);
   const engram = await EngramProcess.at(temporaryDirectory('kill'));
+  engram.flags = flags;
   const knowledge = new Knowledge();
   for (let round = 0; round < rounds; round++) {
     const client = await engram.up();

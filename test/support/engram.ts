@@ -12,6 +12,8 @@ export class EngramProcess {
   readonly directory: string;
   readonly port: number;
   readonly logFile: string;
+  /** Given at every start, after the others. */
+  flags: readonly string[] = [];
   #running: Running | undefined;
 
   private constructor(directory: string, port: number, logDirectory: string) {
@@ -42,6 +44,7 @@ export class EngramProcess {
       `--listen-client-urls=http://127.0.0.1:${this.port}`,
       '--listen-metrics-urls=http://127.0.0.1:0',
       '--log-format=json',
+      ...this.flags,
       ...extra,
     ];
     const [command, ...args] = [...wrapper, ...program];

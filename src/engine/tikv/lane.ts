@@ -36,7 +36,9 @@ const COMMITTED: CommitResult = { kind: 'committed' };
  * 2. The timestamp is asked for beside the commit before. It can be used if that commit itself got a lower one; else
  *    the commit would conflict with it.
  * 3. `conflict` is said only of values that were fetched after the call began.
- * 4. A conflict of the transaction says nothing about the conditions: they are judged again at a new timestamp.
+ * 4. What was fetched ahead is used for `aheadMsMax` at most: a store that is set back to an earlier state must not take
+ *    a commit that was judged before.
+ * 5. A conflict of the transaction says nothing about the conditions: they are judged again at a new timestamp.
  */
 export class CommitLane {
   readonly #parts: LaneParts;

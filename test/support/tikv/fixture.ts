@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { findTool } from '../../../scripts/tools.ts';
 import { temporaryDirectory } from '../process.ts';
@@ -157,6 +157,20 @@ export class FixtureCluster implements TestCluster {
   /** Serves the same data again after `kill`: the placement drivers where they were, the stores at other ports. */
   async restart(): Promise<void> {
     await this.#launch();
+  }
+
+  /** The data as they are, after `kill`: for `setBack`. */
+  backup(): string {
+    const copy = temporaryDirectory('tikv-backup');
+    cpSync(this.#directory, copy, { recursive: true });
+    return copy;
+  }
+
+  /** Puts an earlier backup in place of the data, after `kill`: the cluster forgets what came since. */
+  setBack(backup: string): void {
+    rmSync(this.#directory, { recursive: true });
+    cpSync(backup, this.#directory, { recursive: true });
+    rmSync(backup, { recursive: true });
   }
 
   async close(): Promise<void> {
