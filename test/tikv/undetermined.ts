@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { TikvError, type TikvClient, type TxnOutcome } from '../../src/tikv/index.ts';
+import { eventually } from '../support/suite.ts';
 import type { Fault } from '../support/tikv/cluster.ts';
 import type { ClientCheck, ClientContext } from './check.ts';
 import { bytes, commit, describe, put, readAll, write } from './data.ts';
@@ -34,7 +35,7 @@ export const undeterminedChecks: readonly ClientCheck[] = [
   {
     name: 'an outcome that cannot be settled in time is settled later, and is not both',
     needs: ['regions', 'drop-after'],
-    async run({ cluster, open, stored }) {
+    async run({ cluster, open, stored, locks }) {
       const client = await open();
       await cluster.split(stored('m'));
       for (const [rpc, keys] of [
@@ -43,11 +44,12 @@ export const undeterminedChecks: readonly ClientCheck[] = [
       ] as const) {
         for (const kind of ['drop-before', 'drop-after'] as const) {
           const value = rpc + kind;
-          // A known region, so that nothing but the one answer is missing.
+          // Known regions and no locks, so that nothing but the one answer is missing.
           await write(
             client,
             keys.map((key) => put(key, 'old')),
           );
+          await eventually('no locks', 5000, async () => ((await locks()).length === 0 ? true : undefined));
           await cluster.fault({ kind, rpc, count: 1 });
           const after = rpc === 'KvCommit' ? losable.filter((other) => other !== 'KvPrewrite') : losable;
           for (const lost of after) await cluster.fault({ kind: 'drop-before', rpc: lost, count: 100_000 });
@@ -72,7 +74,7 @@ async function settleLater(
   ...[outcome, value]: [TxnOutcome, string]
 ): Promise<void> {
   const isUndetermined = outcome.kind === 'undetermined';
-  assert.ok(isUndetermined, `not undetermined, but ${describe(outcome)}`);
+  assert.ok(isUndetermined, `${value}: not undetermined, but ${describe(outcome)}`);
   const settled = await client.settle({ primary: outcome.primary, startTimestamp });
   const again = await client.settle({ primary: outcome.primary, startTimestamp });
   assert.deepEqual(again, settled);
