@@ -43,8 +43,8 @@ test('unary calls are counted with their bytes and codes', () => {
   ]);
 });
 
-test('streams are counted message by message, and a cancelled one as such', () => {
-  let cancel: () => void = () => undefined;
+test('streams are counted message by message, and one that is cut short with the code that it ended with', () => {
+  let cancel: (code: number) => void = () => undefined;
   let deliver: (request: Uint8Array) => void = () => undefined;
   const sentMessages: Message[] = [];
   const stream: BidiStream = {
@@ -70,7 +70,7 @@ test('streams are counted message by message, and a cancelled one as such', () =
   method.handle(stream);
   deliver(Buffer.alloc(5));
   deliver(Buffer.alloc(2));
-  cancel();
+  cancel(4);
   expect(entry).toMatchObject({
     started: 1,
     messagesReceived: 2,
@@ -78,6 +78,16 @@ test('streams are counted message by message, and a cancelled one as such', () =
     receivedBytes: 7,
     sentBytes: 14,
   });
-  expect(entry.handled[1]).toBe(1);
+  expect(entry.handled[4]).toBe(1);
   expect(sentMessages).toHaveLength(2);
+});
+
+test('an answer to a call that has ended already does not count', () => {
+  const { entry, method } = countersOf({
+    kind: 'unary',
+    handle: (_request, _call, reply) => reply(undefined),
+  });
+  if (method.kind !== 'unary') throw new Error('the kind changed');
+  method.handle(Buffer.alloc(0), { ...call, ended: true }, () => undefined);
+  expect([entry.started, entry.messagesSent, entry.handled[0]]).toEqual([1, 0, 0]);
 });

@@ -27,8 +27,6 @@ export interface MethodCounters {
   sentBytes: number;
 }
 
-const CANCELED = 1;
-
 /** The same service, counting into `counters`, to which it adds one entry per method. */
 export function counted(service: Service, counters: MethodCounters[]): Service {
   const methods: Record<string, Method> = {};
@@ -60,8 +58,11 @@ function countedMethod(method: Method, entry: MethodCounters): Method {
           started(entry, call);
           received(entry, request);
           handle(request, call, (status, response) => {
-            entry.handled[status?.code ?? 0]! += 1;
-            if (status === undefined) sent(entry, response ?? EMPTY_BYTES);
+            // One that has ended already has been counted.
+            if (!call.ended) {
+              entry.handled[status?.code ?? 0]! += 1;
+              if (status === undefined) sent(entry, response ?? EMPTY_BYTES);
+            }
             reply(status, response);
           });
         },
@@ -93,8 +94,8 @@ function countedMethod(method: Method, entry: MethodCounters): Method {
 
 function started(entry: MethodCounters, call: Call): void {
   entry.started++;
-  call.onCancel(() => {
-    entry.handled[CANCELED]! += 1;
+  call.onCancel((code) => {
+    entry.handled[code]! += 1;
   });
 }
 
@@ -139,7 +140,7 @@ class CountedStream<S extends ServerStream> implements ServerStream {
     return this.stream.metadata(name);
   }
 
-  onCancel(run: () => void): void {
+  onCancel(run: (code: number) => void): void {
     this.stream.onCancel(run);
   }
 

@@ -28,8 +28,11 @@ export interface Call {
   readonly ended: boolean;
   /** The first value of a request header, or undefined. Names are lower case; bytes (`-bin`) are a character each. */
   metadata(name: string): string | undefined;
-  /** Runs once if the call ends before its handler has ended it: cancelled, past its deadline, connection gone. */
-  onCancel(run: () => void): void;
+  /**
+   * Runs once if the call ends before its handler has ended it: cancelled, past its deadline, connection gone. `code` is the
+   * status that it ended with.
+   */
+  onCancel(run: (code: number) => void): void;
 }
 
 /** Ends a unary call: with a status, or with a response. Called once; a second time is a bug. */

@@ -1,4 +1,4 @@
-import type { Call, HttpExchange } from '../../transport/index.ts';
+import { GrpcCode, type Call, type HttpExchange } from '../../transport/index.ts';
 
 /** Timers take no longer delay; a client that waits for 24 days has another reason to give up. */
 const timerMsMax = 0x7fffffff;
@@ -26,7 +26,7 @@ export abstract class GatewayCall implements Call {
   protected readonly exchange: HttpExchange;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
-  readonly #cancelListeners: (() => void)[] = [];
+  readonly #cancelListeners: ((code: number) => void)[] = [];
 
   constructor({ exchange, path, timeoutMs }: GatewayCallOptions) {
     this.exchange = exchange;
@@ -35,7 +35,7 @@ export abstract class GatewayCall implements Call {
     if (timeoutMs < timerMsMax) {
       this.#timer = setTimeout(() => this.#expired(), Math.max(0, timeoutMs));
     }
-    exchange.onCancel(() => this.cancel());
+    exchange.onCancel(() => this.cancel(GrpcCode.canceled));
   }
 
   get peer(): string {
@@ -63,14 +63,14 @@ export abstract class GatewayCall implements Call {
     return this.exchange.body(bytesMax);
   }
 
-  onCancel(run: () => void): void {
+  onCancel(run: (code: number) => void): void {
     this.#cancelListeners.push(run);
   }
 
   /** Ends the call for its handler, because nobody waits for it any more. False when it had ended before. */
-  cancel(): boolean {
+  cancel(code: number): boolean {
     if (!this.finish()) return false;
-    for (const run of this.#cancelListeners) run();
+    for (const run of this.#cancelListeners) run(code);
     return true;
   }
 
@@ -86,6 +86,6 @@ export abstract class GatewayCall implements Call {
   protected abstract expired(): void;
 
   #expired(): void {
-    if (this.cancel()) this.expired();
+    if (this.cancel(GrpcCode.deadlineExceeded)) this.expired();
   }
 }

@@ -169,7 +169,7 @@ class Gateway {
         const message = `engram: request body larger than max (${this.#bodyBytesMax} bytes)`;
         how.refuse({ code: GrpcCode.resourceExhausted, message });
       } else {
-        call.cancel();
+        call.cancel(GrpcCode.canceled);
       }
     }
   }

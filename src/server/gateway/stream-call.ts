@@ -82,7 +82,7 @@ export class GatewayStreamCall extends GatewayCall implements BidiStream {
 
   /** Ends it for both sides, because of what the client did. */
   fail(status: GrpcStatus): void {
-    if (this.cancel()) this.#conclude(status);
+    if (this.cancel(status.code)) this.#conclude(status);
   }
 
   onMessage(run: (request: Uint8Array) => void): void {

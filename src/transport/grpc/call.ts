@@ -54,9 +54,10 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
   protected hasSentHead = false;
   /** The stream holds more than the client takes. */
   protected isFull = false;
-  #wasCancelled = false;
-  #cancelListener: (() => void) | undefined;
-  #cancelListeners: (() => void)[] | undefined;
+  /** The status with which the call has ended before its handler ended it. */
+  #cancelCode: number | undefined;
+  #cancelListener: ((code: number) => void) | undefined;
+  #cancelListeners: ((code: number) => void)[] | undefined;
   #deadline: Deadline | undefined;
 
   constructor(stream: Http2Stream, request: GrpcRequest, route: Route, context: CallContext) {
@@ -84,8 +85,9 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
     return this.request.metadata(name);
   }
 
-  onCancel(run: () => void): void {
-    if (this.#wasCancelled) queueMicrotask(() => this.guard(run));
+  onCancel(run: (code: number) => void): void {
+    const code = this.#cancelCode;
+    if (code !== undefined) queueMicrotask(() => this.guard(() => run(code)));
     else if (this.#cancelListener === undefined) this.#cancelListener = run;
     else (this.#cancelListeners ??= []).push(run);
   }
@@ -102,9 +104,7 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
   }
 
   cancelled(): void {
-    if (this.ended) return;
-    this.finish();
-    this.#tellListeners();
+    this.#cancel(GrpcCode.canceled);
   }
 
   drained(): void {
@@ -155,7 +155,7 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
     // Nobody is told the end of a call by a client that does not even take its messages.
     if (this.isFull && !this.ended) {
       this.stream.reset(ErrorCode.cancel);
-      this.cancelled();
+      this.#cancel(GrpcCode.deadlineExceeded);
     } else this.abort(deadlineExceeded);
   }
 
@@ -170,7 +170,7 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
     if (this.ended) return;
     this.finish();
     this.sendStatus(status);
-    this.#tellListeners();
+    this.#tellListeners(status.code);
   }
 
   /** Marks the call as ended. */
@@ -204,13 +204,20 @@ export abstract class GrpcCall implements Call, StreamReceiver, MessageSink, Tim
     this.context.onFault(error, this.path);
   }
 
-  #tellListeners(): void {
-    this.#wasCancelled = true;
+  /** The call ends, and nobody can be told. */
+  #cancel(code: number): void {
+    if (this.ended) return;
+    this.finish();
+    this.#tellListeners(code);
+  }
+
+  #tellListeners(code: number): void {
+    this.#cancelCode = code;
     const first = this.#cancelListener;
     if (first === undefined) return;
     const others = this.#cancelListeners;
     this.#cancelListener = this.#cancelListeners = undefined;
-    this.guard(first);
-    for (const run of others ?? []) this.guard(run);
+    this.guard(() => first(code));
+    for (const run of others ?? []) this.guard(() => run(code));
   }
 }

@@ -242,7 +242,7 @@ describe('deadlines', () => {
       kind: 'unary',
       handle: (_request, call, reply) => {
         expect(call.deadlineMs - Date.now()).toBeGreaterThan(50);
-        call.onCancel(() => cancelled.push('unary'));
+        call.onCancel((code) => cancelled.push(`unary ${code}`));
         call.onCancel(() => {
           cancelled.push('again');
           reply(undefined);
@@ -252,7 +252,7 @@ describe('deadlines', () => {
     Hold: {
       kind: 'bidi',
       handle: (stream) => {
-        stream.onCancel(() => cancelled.push('bidi'));
+        stream.onCancel((code) => cancelled.push(`bidi ${code}`));
         stream.onMessage((message) => void stream.send([message]));
       },
     },
@@ -270,7 +270,7 @@ describe('deadlines', () => {
     await server.time.advance(99);
     expect(unary.status).toBeUndefined();
     await server.time.advance(10);
-    expect(cancelled.sort()).toEqual(['again', 'bidi', 'bidi', 'unary']);
+    expect(cancelled.sort()).toEqual(['again', 'bidi 4', 'bidi 4', 'unary 4']);
     const exceeded = { code: 4, message: 'context deadline exceeded' };
     for (const stream of [unary, silent, talking]) expect(stream.status).toEqual(exceeded);
     expect([unary, silent, talking].map((stream) => stream.sent.length)).toEqual([1, 1, 2]);
@@ -323,7 +323,7 @@ describe('cancelled calls', () => {
       Wait: {
         kind: 'unary',
         handle: (_request, call, reply) => {
-          call.onCancel(() => cancelled.push(`wait ${call.ended}`));
+          call.onCancel((code) => cancelled.push(`wait ${call.ended} ${code}`));
           replies.push(() => reply(undefined, Buffer.from('late')));
         },
       },
@@ -341,7 +341,7 @@ describe('cancelled calls', () => {
       stream.receiver.cancelled(8);
       stream.receiver.cancelled(8);
     }
-    expect(cancelled).toEqual(['wait true']);
+    expect(cancelled).toEqual(['wait true 1']);
     replies[0]!();
     expect(wait.sent).toEqual([]);
   });

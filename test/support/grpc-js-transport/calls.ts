@@ -14,7 +14,7 @@ export type GrpcDuplex = ServerDuplexStream<Uint8Array, Outgoing>;
 class AdaptedCall<C extends GrpcUnaryCall | GrpcWritable | GrpcDuplex> implements Call {
   protected readonly call: C;
   #ended = false;
-  #cancelListeners: (() => void)[] | undefined;
+  #cancelListeners: ((code: number) => void)[] | undefined;
 
   constructor(call: C) {
     this.call = call;
@@ -41,7 +41,7 @@ class AdaptedCall<C extends GrpcUnaryCall | GrpcWritable | GrpcDuplex> implement
     return value === undefined ? undefined : String(value);
   }
 
-  onCancel(run: () => void): void {
+  onCancel(run: (code: number) => void): void {
     if (this.#cancelListeners === undefined) {
       this.#cancelListeners = [];
       // grpc-js reports the end of every call here, also of one that has been answered.
@@ -60,7 +60,7 @@ class AdaptedCall<C extends GrpcUnaryCall | GrpcWritable | GrpcDuplex> implement
   #cancelled(): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const run of this.#cancelListeners ?? []) run();
+    for (const run of this.#cancelListeners ?? []) run(GrpcCode.canceled);
   }
 }
 
