@@ -227,7 +227,7 @@ export function endsInEqualTerms(depth: number): boolean {
   let last = 0;
   let beforeLast = 0;
   while (rest > 0) {
-    const term = 2 ** (31 - Math.clz32(rest + 1)) - 1;
+    const term = (0x8000_0000 >>> Math.clz32(rest + 1)) - 1;
     beforeLast = last;
     last = term;
     rest -= term;

@@ -138,6 +138,19 @@ describe('LogWriter', () => {
     expect(writer.proposedBytes).toBe(0);
   });
 
+  it('the next commit is sent before the waiters of the last are told', async () => {
+    engine.isHeld = true;
+    let sent = 0;
+    writer.put(2, 0, Buffer.from('key'), 2, 1, Buffer.alloc(10), 0n);
+    writer.seal({ settled: () => (sent = engine.batches.length) });
+    await turn();
+    put('b');
+    engine.letGo();
+    await turn();
+    expect(sent).toBe(2);
+    expect(told).toEqual(['b committed']);
+  });
+
   it('promise 7: a group is closed when it has reached its bound, and a proposal beyond a commit does not fit', async () => {
     engine.isHeld = true;
     put('a');
