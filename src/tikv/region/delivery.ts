@@ -130,7 +130,7 @@ export class Delivery<M extends StoreMethod> {
       case 'undetermined':
         this.#maybeApplied = true;
         await this.#backoff.wait('region-miss', cause);
-        return { kind: 'relocate', cause, maybeApplied: true };
+        return { kind: 'relocate', cause, maybeApplied: this.#maybeApplied };
       case 'fail':
         throw new TikvError(verdict.code, text);
     }
@@ -156,7 +156,6 @@ export class Delivery<M extends StoreMethod> {
     this.#done.add(asked.id);
     const next = this.#candidate(asked);
     if (next === undefined) return this.#relocate({ wait }, cause);
-    if (this.#region.leader === asked) this.#region.setLeader(next);
     this.#target = next;
     return this.#again(wait, cause);
   }

@@ -253,6 +253,9 @@ describe('stores', () => {
     };
     expect(await askedBy(0)).toEqual(['s1', 's2']);
     expect(await askedBy(1)).toEqual(['s2']);
+    expect(regions[1]?.leader.storeId).toBe(2n);
+    await setup.time.advance(1000);
+    expect(setup.rpc.dropped).toEqual([]);
     isDown = false;
     expect(await askedBy(1)).toEqual(['s2', 's1']);
     expect(await askedBy(2)).toEqual(['s1']);

@@ -35,12 +35,12 @@ export class RegionClient implements Regions {
     this.#rpc = rpc;
   }
 
-  async locate(key: Bytes, backoff: Backoff): Promise<Region> {
-    return this.#table.find(key) ?? this.#loader.at(key, backoff);
+  locate(key: Bytes, backoff: Backoff): Promise<Region> {
+    return this.#loader.at(key, backoff);
   }
 
-  async locateBefore(end: Bytes, backoff: Backoff): Promise<Region> {
-    return this.#table.findBelow(end) ?? this.#loader.below(end, backoff);
+  locateBefore(end: Bytes, backoff: Backoff): Promise<Region> {
+    return this.#loader.below(end, backoff);
   }
 
   async group<T>(items: readonly T[], keyOf: (item: T) => Bytes, backoff: Backoff): Promise<Group<T>[]> {
