@@ -101,7 +101,7 @@ export const SCHEMA = {
     flag: 'listen-client-urls',
     type: urls,
     default: 'http://127.0.0.1:2379',
-    doc: 'Where clients are served. Port 0 lets the system choose.',
+    doc: 'Where clients are served. Port 0 lets the system choose; unix:///path is a socket.',
   }),
   listenClientHttpUrls: row({
     flag: 'listen-client-http-urls',

@@ -194,7 +194,7 @@ describe('values', () => {
     '127.0.0.1:2379',
     'http://127.0.0.1',
     'http://a:1/path',
-    'unix://a:1',
+    'unix://',
     'http://a:1,http://a:1',
     '',
   ])('client URLs of "%s" are refused', async (text) => {
@@ -204,6 +204,11 @@ describe('values', () => {
   test('several URLs, IPv6 too', async () => {
     const { settings } = await read(['--listen-client-urls=http://127.0.0.1:0,http://[::1]:0']);
     expect(settings.listenClientUrls).toEqual(['http://127.0.0.1:0', 'http://[::1]:0']);
+    const sockets = ['unix:///run/engram', 'unix://localhost:m0'];
+    expect((await read([`--listen-client-urls=${sockets.join()}`])).settings.listenClientUrls).toEqual(
+      sockets,
+    );
+    expect((await refusal(['--listen-client-urls=unixs:///run/engram'])).message).toContain('--cert-file');
   });
 
   test('who may use HTTP: all, unless origins and hosts are named', async () => {

@@ -66,7 +66,7 @@ function warnOfPlainText(values: Values, warn: (message: string) => void): void 
 }
 
 function isSecure(url: string): boolean {
-  return url.toLowerCase().startsWith('https:');
+  return /^(https|unixs):/i.test(url);
 }
 
 function invalid(message: string): ConfigError {

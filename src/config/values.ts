@@ -143,7 +143,7 @@ export function durationMs(bounds: { min: number; max: number }): ValueType<numb
   });
 }
 
-/** `http://host:port` and `https://host:port` URLs, separated by commas. */
+/** `http(s)://host:port` and `unix(s)://path` URLs, separated by commas. */
 export const urls: ValueType<string[]> = valueType('URLS', (value) => {
   const list = value.split(',').map((each) => each.trim());
   const seen = new Set<string>();
@@ -156,6 +156,12 @@ export const urls: ValueType<string[]> = valueType('URLS', (value) => {
 });
 
 function checkUrl(value: string): void {
+  const path = /^unixs?:\/\/(.*)$/i.exec(value)?.[1];
+  if (path !== undefined) {
+    if (path === '' || path.includes('\0'))
+      throw new ValueProblem(`must name a socket, as in unix:///run/engram`);
+    return;
+  }
   let url: URL;
   try {
     url = new URL(value);
@@ -163,7 +169,7 @@ function checkUrl(value: string): void {
     throw new ValueProblem(`must be URLs as in http://127.0.0.1:2379, not "${value}"`);
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new ValueProblem(`must be http:// or https:// URLs, not "${value}"`);
+    throw new ValueProblem(`must be http://, https://, unix:// or unixs:// URLs, not "${value}"`);
   }
   if (!/:\d+\/?$/.test(value)) throw new ValueProblem(`must name a port, as in ${value}:2379`);
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {

@@ -1,7 +1,7 @@
 /**
  * - `addressInUse`: another process listens there;
  * - `addressUnavailable`: the address is not one of this machine, or may not be used;
- * - `invalidUrl`: not an `http://host:port` or `https://host:port` URL, or https without a certificate;
+ * - `invalidUrl`: not an `http(s)://host:port` or `unix(s)://path` URL, or one of TLS without a certificate;
  * - `invalidTls`: a certificate, a key or a list of TLS cannot be read or used.
  */
 export type TransportErrorCode = 'addressInUse' | 'addressUnavailable' | 'invalidUrl' | 'invalidTls';

@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { silentLogger, type Logger } from '../base/index.ts';
 import { TransportError } from './errors.ts';
@@ -31,9 +35,46 @@ test('connections that come early wait until they are served', async () => {
   await expect.poll(() => listener.connections).toBe(0);
 });
 
-test.each(['ftp://a:1', 'https://a:1', 'nonsense'])('%s is not a place to listen', async (url) => {
-  await expect(Listener.open(url)).rejects.toMatchObject({ code: 'invalidUrl' });
+test('a path is claimed once, and free afterwards', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'engram-listener-'));
+  const path = join(directory, 'socket');
+  const url = `unix://${path}`;
+  const listener = await Listener.open(url);
+  expect([listener.url, listener.isSecure]).toEqual([url, false]);
+  const got = new Promise<string>((resolve) => {
+    listener.serve((socket: Socket) => socket.once('data', (data) => resolve(String(data))));
+  });
+  const client = connect(path);
+  client.end('hello');
+  expect(await got).toBe('hello');
+  await expect(Listener.open(url)).rejects.toMatchObject({ code: 'addressInUse', address: path });
+  listener.destroy();
+  await expect.poll(() => existsSync(path)).toBe(false);
+  rmSync(directory, { recursive: true });
 });
+
+test('a socket that was left behind is replaced, and a file is not', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'engram-listener-'));
+  const [left, file] = [join(directory, 'left'), join(directory, 'file')];
+  const script = `require('node:net').createServer().listen(${JSON.stringify(left)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  await once(spawn(process.execPath, ['-e', script]), 'exit');
+  expect(existsSync(left)).toBe(true);
+  (await Listener.open(`unix://${left}`)).destroy();
+  writeFileSync(file, 'precious');
+  await expect(Listener.open(`unix://${file}`)).rejects.toMatchObject({ code: 'addressInUse' });
+  expect(existsSync(file)).toBe(true);
+  await expect(Listener.open(`unix://${directory}/none/socket`)).rejects.toMatchObject({
+    code: 'addressUnavailable',
+  });
+  rmSync(directory, { recursive: true });
+});
+
+test.each(['ftp://a:1', 'https://a:1', 'unixs:///tmp/a', 'nonsense'])(
+  '%s is not a place to listen',
+  async (url) => {
+    await expect(Listener.open(url)).rejects.toMatchObject({ code: 'invalidUrl' });
+  },
+);
 
 test('promise 7: connections above the limit are closed, and told of once', async () => {
   const warnings: unknown[] = [];

@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { silentLogger, type Logger } from '../base/index.ts';
 import { TransportError } from './errors.ts';
+import { listen, listenAtPath, unixPathOf } from './listen.ts';
 import { RareLog } from './rare-log.ts';
 import type { TlsAcceptor } from './tls/acceptor.ts';
 
@@ -9,6 +10,8 @@ const backlogMax = 1024;
 
 /** Connections that wait until somebody serves them, at most; more are closed. */
 const unservedMax = 1024;
+
+const secureSchemes = /^(https|unixs):/i;
 
 /** Open connections, where nobody says otherwise. */
 const defaultConnectionsMax = 65_536;
@@ -27,12 +30,14 @@ export interface ListenOptions {
 }
 
 /**
- * A TCP port and the connections accepted on it, so that both can be closed at will whatever protocol is spoken on them.
- * Connections that come before `serve` wait for it, so that a port can be claimed before anything else is done.
+ * A TCP port or a Unix socket and the connections accepted on it, so that both can be closed at will whatever protocol is
+ * spoken on them. Connections that come before `serve` wait for it, so that a port can be claimed before anything else is done.
  */
 export class Listener {
   /** The URL with the real port. */
   readonly url: string;
+  /** Connections are TLS. */
+  readonly isSecure: boolean;
   readonly traffic: Traffic;
   readonly #server: Server;
   readonly #tls: TlsAcceptor | undefined;
@@ -45,28 +50,32 @@ export class Listener {
     this.url = url;
     this.traffic = options.traffic ?? 'grpc+http';
     this.#server = server;
-    this.#tls = url.startsWith('https:') ? options.tls : undefined;
+    this.isSecure = secureSchemes.test(url);
+    this.#tls = this.isSecure ? options.tls : undefined;
     this.#connectionsMax = options.connectionsMax ?? defaultConnectionsMax;
     this.#log = new RareLog(options.logger ?? silentLogger);
     server.on('connection', (socket) => this.#accepted(socket));
   }
 
-  /** Listens at an `http(s)://host:port` URL; port 0 lets the system choose. Rejects with TransportError. */
+  /**
+   * Listens at an `http(s)://host:port` URL, of which port 0 lets the system choose, or at a `unix(s)://path` one. Rejects
+   * with TransportError.
+   */
   static async open(url: string, options: ListenOptions = {}): Promise<Listener> {
-    const { scheme, host, port, shown } = parseListenUrl(url);
-    if (scheme === 'https' && options.tls === undefined) {
-      throw new TransportError('invalidUrl', shown, { detail: 'https:// needs a certificate and a key' });
+    const isSecure = secureSchemes.test(url);
+    if (isSecure && options.tls === undefined) {
+      const [scheme] = url.split(':');
+      throw new TransportError('invalidUrl', url, { detail: `${scheme}:// needs a certificate and a key` });
     }
     // With TLS, connections are read in their turn: see Handshakes.
-    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: scheme === 'https' });
-    await new Promise<void>((resolve, reject) => {
-      const failed = (cause: Error): void => reject(listenError(shown, cause));
-      server.once('error', failed);
-      server.listen({ host, port, backlog: backlogMax }, () => {
-        server.off('error', failed);
-        resolve();
-      });
-    });
+    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: isSecure });
+    const path = unixPathOf(url);
+    if (path !== undefined) {
+      await listenAtPath(server, path, backlogMax);
+      return new Listener(url, server, options);
+    }
+    const { scheme, host, port, shown } = parseListenUrl(url);
+    await listen(server, { host, port, backlog: backlogMax }, shown);
     const shownHost = host.includes(':') ? `[${host}]` : host;
     const realUrl = `${scheme}://${shownHost}:${(server.address() as AddressInfo).port}`;
     return new Listener(realUrl, server, options);
@@ -144,18 +153,11 @@ export function parseListenUrl(url: string): {
   }
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
     throw new TransportError('invalidUrl', url, {
-      detail: `scheme ${parsed.protocol}// is not served, use http:// or https://`,
+      detail: `scheme ${parsed.protocol}// is not served, use http://, https://, unix:// or unixs://`,
     });
   }
   const scheme = parsed.protocol === 'https:' ? 'https' : 'http';
   const host = parsed.hostname.replace(/^\[|\]$/g, '');
   const port = parsed.port === '' ? (scheme === 'https' ? 443 : 80) : Number(parsed.port);
   return { scheme, host, port, shown: `${parsed.hostname}:${port}` };
-}
-
-function listenError(address: string, cause: Error): TransportError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'EADDRINUSE')
-    return new TransportError('addressInUse', address, { detail: 'address already in use', cause });
-  return new TransportError('addressUnavailable', address, { detail: cause.message, cause });
 }

@@ -141,9 +141,8 @@ class TransportServer implements GrpcServer {
     connection.start(first);
   }
 
-  #environment({ url, traffic }: Listener): ListenerEnvironment {
+  #environment({ isSecure, traffic }: Listener): ListenerEnvironment {
     const { http, clock, scheduler, onFault } = this.#options;
-    const isSecure = url.startsWith('https:');
     const calls = this.#calls;
     const budget = this.#budget;
     const handler: Http2Handler = {
