@@ -2,7 +2,14 @@ import { ByteRuns } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
 import { NONE } from '../index/index.ts';
 import type { KeyIndex, Segments, VersionId } from '../index/index.ts';
-import { createRevision, modRevision, SortOrder, SortTarget, version } from '../wire/index.ts';
+import {
+  createRevision,
+  keysOnlyLength,
+  modRevision,
+  SortOrder,
+  SortTarget,
+  version,
+} from '../wire/index.ts';
 import type { RangeRequest } from '../wire/index.ts';
 import type { Cut } from './keys-only.ts';
 import { cutOf, pushCut } from './keys-only.ts';
@@ -38,7 +45,7 @@ export class Collector {
   readonly #cut: Cut;
   readonly #filtersMod: boolean;
   readonly #filtersCreate: boolean;
-  /** Whole bodies in key order: all that most ranges want. */
+  /** Whole bodies or their keys, in key order: all that most ranges want. */
   readonly #isPlain: boolean;
   readonly sorter: Sorter | undefined;
   /** In key order, unless there is a sorter. */
@@ -59,7 +66,7 @@ export class Collector {
     const sorts = request.sortTarget !== SortTarget.key;
     const descending = request.sortOrder === SortOrder.descend;
     if (sorts) this.sorter = new Sorter(request.sortTarget, descending, limit);
-    this.#isPlain = !sorts && !hasFilters(request) && this.#cut === 'whole';
+    this.#isPlain = !sorts && !hasFilters(request) && this.#cut !== 'without value';
     const limitComesFirst = !sorts || (request.sortOrder === SortOrder.none && !hasFilters(request));
     this.#matchedMax = limit > 0 && limitComesFirst ? limit + 1 : Infinity;
   }
@@ -108,15 +115,29 @@ export class Collector {
     while (at < to && !this.full) {
       const end = Math.min(to, at + PLACES, at + this.#matchedMax - this.matched);
       this.#index.places(ids, at, end, places);
+      if (this.#cut !== 'whole') this.#touchPlaces((end - at) * 3);
       for (let place = 0; at < end; at++, place += 3) {
         const segment = places[place]!;
         if (segment === NONE) return at;
         this.matched++;
-        if (!this.#isBeyondLimit())
-          kvs.push(this.#segments.bytes(segment), places[place + 1]!, places[place + 2]!);
+        if (this.#isBeyondLimit()) continue;
+        const bytes = this.#segments.bytes(segment);
+        const offset = places[place + 1]!;
+        const length = places[place + 2]!;
+        kvs.push(bytes, offset, this.#cut === 'whole' ? length : keysOnlyLength(bytes, offset, length));
       }
     }
     return at;
+  }
+
+  /** Reads a byte of each body: what is looked into one after the other is then there, as in ByteRuns.touch. */
+  #touchPlaces(count: number): void {
+    let touched = 0;
+    for (let place = 0; place < count; place += 3) {
+      const segment = places[place]!;
+      if (segment !== NONE) touched ^= this.#segments.bytes(segment)[places[place + 1]!]!;
+    }
+    this.kvs.touched = touched;
   }
 
   #takeBody(buffer: Uint8Array, offset: number, length: number): void {

@@ -21,9 +21,13 @@ export function pushCut(kvs: ByteRuns, cut: Cut, buffer: Uint8Array, offset: num
     return;
   }
   const head = keysOnlyLength(buffer, offset, length);
+  if (cut === 'without value and lease') {
+    kvs.push(buffer, offset, head);
+    return;
+  }
   const value = valueLength(buffer, offset, length);
   const tail = value === 0 ? offset + head : valueOffset(buffer, offset, length) + value;
-  if (cut === 'without value and lease' || tail === offset + length) {
+  if (tail === offset + length) {
     kvs.push(buffer, offset, head);
     return;
   }
