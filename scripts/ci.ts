@@ -69,6 +69,19 @@ const suites: readonly Suite[] = [
     entry: 'test/h2spec/main.ts',
   },
   {
+    name: 'tools for test:tikv',
+    npm: ['run', 'tools', '--', 'tikv'],
+    minutesMax: 5,
+    entry: 'test/tikv/main.ts',
+    preparation: true,
+  },
+  {
+    name: 'test:tikv',
+    npm: ['run', 'test:tikv', '--', '--short'],
+    minutesMax: 10,
+    entry: 'test/tikv/main.ts',
+  },
+  {
     name: 'tools for test:kubernetes',
     npm: ['run', 'tools', '--', 'kube'],
     minutesMax: 20,

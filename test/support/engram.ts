@@ -14,6 +14,7 @@ export class EngramProcess {
   readonly logFile: string;
   /** Given at every start, after the others. */
   flags: readonly string[] = [];
+  metricsUrl = 'http://127.0.0.1:0';
   #running: Running | undefined;
 
   private constructor(directory: string, port: number, logDirectory: string) {
@@ -42,7 +43,7 @@ export class EngramProcess {
       'serve',
       `--data-dir=${this.dataDir}`,
       `--listen-client-urls=http://127.0.0.1:${this.port}`,
-      '--listen-metrics-urls=http://127.0.0.1:0',
+      `--listen-metrics-urls=${this.metricsUrl}`,
       '--log-format=json',
       ...this.flags,
       ...extra,

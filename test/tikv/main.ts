@@ -1,0 +1,72 @@
+/**
+ * The TiKV client, the engine on it and a server on that, on the TiKV-protocol server of test/tikv-fixture:
+ * `npm run test:tikv -- [--short] [--only WORDS]`. With TIKV_PD=host:port,... set, client and engine also on that
+ * cluster, in keys of their own; whoever has a real one is asked to send the result.
+ */
+import assert from 'node:assert/strict';
+import { parseArgs } from 'node:util';
+import { findTool } from '../../scripts/tools.ts';
+import { parseCounts } from '../../scripts/counts.ts';
+import { killOnTikv, tikvForgets, tikvUnderDisturbance } from '../crash/tikv.ts';
+import { run } from '../support/process.ts';
+import { print, suite } from '../support/suite.ts';
+import { FixtureCluster } from '../support/tikv/fixture.ts';
+import { printFloor } from './floor.ts';
+import { runClientSuite } from './run.ts';
+import { startWaitsForTikv, severalKeyspaces } from './server.ts';
+
+const { values } = parseArgs({
+  options: { short: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+});
+const tikv = suite('test:tikv');
+const { short } = values;
+const external = process.env['TIKV_PD'];
+
+async function check(name: string, work: () => Promise<string | void>): Promise<void> {
+  if (!name.includes(values.only)) return;
+  await tikv.check(name, async () => {
+    const told = await work();
+    if (typeof told === 'string') print(`   ${told}`);
+  });
+}
+
+/** Files of tests, run by vitest on another cluster than the fake; a suite of their own counts them. */
+async function tests(target: string, files: readonly string[]): Promise<string> {
+  const env = { TIKV_TARGET: target, STORE_RUNS: short ? '20' : '200' };
+  const { stdout, stderr } = await run('npx', ['vitest', 'run', ...files], { env, timeoutMs: 600_000 });
+  const counts = parseCounts(stdout);
+  assert.ok(counts !== undefined, `the tests did not end: ${stdout.slice(-4000)} ${stderr.slice(-1000)}`);
+  assert.equal(counts.failed, 0, stdout.slice(-8000));
+  return `${counts.passed} tests`;
+}
+
+async function onFixture(): Promise<void> {
+  if ('client'.includes(values.only) || values.only.includes('client')) {
+    const cluster = await FixtureCluster.start({ stores: 3, placementDrivers: 3, electionMs: 100 });
+    await runClientSuite(tikv, cluster, short ? {} : { isThorough: true });
+    await cluster.close();
+  }
+  await check('engine: conformance, also wrapped with faults', () =>
+    tests('fixture', ['test/conformance/tikv.test.ts']),
+  );
+  await check("promises 1, 2, 4 and 6: the store's model", () =>
+    tests('fixture', ['test/tikv/store.test.ts']),
+  );
+  await check('a start waits for the placement drivers, and says so', startWaitsForTikv);
+  await check('several keyspaces share one TiKV', severalKeyspaces);
+  await check('promises 1, 2 and 5: kill -9 under load', () => killOnTikv(short ? 5 : 50, 1));
+  await check('promises 1 and 2: stores and placement drivers stop and start, regions move, under load', () =>
+    tikvUnderDisturbance(short ? 8_000 : 60_000, 1),
+  );
+  await check('promise 1: a TiKV that forgot is not written to', tikvForgets);
+  await check('what an append and a put cost', () => printFloor(print, short ? 300 : 3_000));
+}
+
+const tool = await findTool('tikv-fixture');
+if (tool.kind === 'missing') tikv.skip('all on the fixture', tool.reason);
+else await onFixture();
+if (external !== undefined) {
+  await check(`engine: conformance on ${external}`, () => tests(external, ['test/conformance/tikv.test.ts']));
+  await check(`the store's model on ${external}`, () => tests(external, ['test/tikv/store.test.ts']));
+}
+tikv.finish();
