@@ -23,11 +23,13 @@ export class LockCleaner {
 
   /** @param locks of one transaction, whose fate is `status`. */
   async clean(locks: readonly Lock[], status: FinalStatus, backoff: Backoff): Promise<void> {
-    const commitVersion = status.kind === 'committed' ? status.commitTimestamp : 0n;
     const small = locks.filter((lock) => lock.txnSize < BIG_TXN_KEYS);
     const big = locks.filter((lock) => lock.txnSize >= BIG_TXN_KEYS);
-    if (small.length > 0) await this.#cleanKeys(small, commitVersion, backoff);
-    for (const lock of big) await this.#cleanRegion(lock, commitVersion, backoff);
+    if (small.length > 0) {
+      const startTimestamp = small[0]!.lockVersion;
+      await this.cleanKeys({ keys: small.map(({ key }) => key), startTimestamp }, status, backoff);
+    }
+    for (const lock of big) await this.#cleanRegion(lock, commitVersionOf(status), backoff);
   }
 
   /** Removes pessimistic locks, which hold nothing, without a trace: their transaction may be alive. */
@@ -41,7 +43,7 @@ export class LockCleaner {
       this.#regions,
       {
         method: 'KVPessimisticRollback',
-        keys: keysOf(locks),
+        keys: sortedUnique(locks.map(({ key }) => key)),
         countMax: KEYS_MAX,
         request: (keys) => ({ startVersion: lockVersion, forUpdateTs, keys }),
         answered: (_, response) => checkResolved(response.errors[0]),
@@ -50,15 +52,20 @@ export class LockCleaner {
     );
   }
 
-  async #cleanKeys(locks: readonly Lock[], commitVersion: bigint, backoff: Backoff): Promise<void> {
-    const startVersion = locks[0]!.lockVersion;
+  /** @param locked keys that a transaction may have locked. Those that it has not are left alone. */
+  async cleanKeys(
+    locked: { readonly keys: readonly Buffer[]; readonly startTimestamp: bigint },
+    status: FinalStatus,
+    backoff: Backoff,
+  ): Promise<void> {
+    const common = { startVersion: locked.startTimestamp, commitVersion: commitVersionOf(status) };
     await callForKeys(
       this.#regions,
       {
         method: 'KvResolveLock',
-        keys: keysOf(locks),
+        keys: sortedUnique(locked.keys),
         countMax: KEYS_MAX,
-        request: (keys) => ({ startVersion, commitVersion, keys }),
+        request: (keys) => ({ ...common, keys }),
         answered: (_, response) => checkResolved(response.error),
       },
       backoff,
@@ -80,9 +87,14 @@ export class LockCleaner {
   }
 }
 
-function keysOf(locks: readonly Lock[]): Buffer[] {
-  const sorted = locks.map((lock) => lock.key).sort((a, b) => a.compare(b));
+function sortedUnique(keys: readonly Buffer[]): Buffer[] {
+  const sorted = keys.toSorted((a, b) => a.compare(b));
   return sorted.filter((key, at) => at === 0 || !key.equals(sorted[at - 1]!));
+}
+
+/** 0 rolls back. */
+function commitVersionOf(status: FinalStatus): bigint {
+  return status.kind === 'committed' ? status.commitTimestamp : 0n;
 }
 
 function checkResolved(error: Parameters<typeof describeKeyError>[0] | undefined): void {

@@ -45,8 +45,10 @@ export class LockResolver {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#checker = new StatusChecker(parts.regions, parts.oracle, new StatusCache());
     this.#cleaner = new LockCleaner(parts.regions);
+    const { regions, oracle } = parts;
+    const decided = (primary: Lock, status: FinalStatus): void => this.#cleanAllLater(primary, status);
+    this.#checker = new StatusChecker({ regions, oracle, cache: new StatusCache(), decided });
   }
 
   /**
@@ -111,6 +113,18 @@ export class LockResolver {
       own,
       status: await this.#checker.status(own[0]!, callerTimestamp, backoff),
     }));
+  }
+
+  #cleanAllLater(primary: Lock, status: FinalStatus): void {
+    const { environment, background, signal } = this.#parts;
+    const keys = [primary.key, ...primary.secondaries];
+    background.start('resolve-async-commit', () =>
+      this.#cleaner.cleanKeys(
+        { keys, startTimestamp: primary.lockVersion },
+        status,
+        new Backoff(environment, CLEAN_BUDGET_MS, signal),
+      ),
+    );
   }
 
   #cleanLater(locks: readonly Lock[], status: FinalStatus): void {

@@ -24,6 +24,16 @@ interface Question {
   readonly forceSync: boolean;
 }
 
+/** Takes note that all locks of a transaction with async commit can be removed: its primary's lock names the others. */
+type AsyncDecided = (primary: Lock, status: FinalStatus) => void;
+
+interface StatusCheckerParts {
+  readonly regions: Regions;
+  readonly oracle: Oracle;
+  readonly cache: StatusCache;
+  readonly decided: AsyncDecided;
+}
+
 /**
  * Learns what became of the transactions of locks, by asking their primaries. A primary whose lock has expired is rolled
  * back by the question itself, so that a dead client blocks nobody for longer than its locks' time to live.
@@ -32,11 +42,13 @@ export class StatusChecker {
   readonly #regions: Regions;
   readonly #oracle: Oracle;
   readonly #cache: StatusCache;
+  readonly #decided: AsyncDecided;
 
-  constructor(regions: Regions, oracle: Oracle, cache: StatusCache) {
-    this.#regions = regions;
-    this.#oracle = oracle;
-    this.#cache = cache;
+  constructor(parts: StatusCheckerParts) {
+    this.#regions = parts.regions;
+    this.#oracle = parts.oracle;
+    this.#cache = parts.cache;
+    this.#decided = parts.decided;
   }
 
   /**
@@ -139,6 +151,8 @@ export class StatusChecker {
       },
       backoff,
     );
-    return votes.result();
+    const result = votes.result();
+    if (result.kind !== 'sync') this.#decided(primary, result);
+    return result;
   }
 }

@@ -22,14 +22,12 @@ export class MetLocks {
     this.#readTimestamp = readTimestamp;
   }
 
-  /** For a get: what it may ignore and what it may look through. */
+  /**
+   * For a get: what it may ignore and what it may look through. Scans get neither: with the second they can come back
+   * short from some stores, and with the first they would pass by locks that nobody else may meet for long.
+   */
   get forGet(): SendOptions {
     return { resolvedLocks: [...this.#ignored], committedLocks: [...this.#committed] };
-  }
-
-  /** For a scan, which looks through nothing: it can come back short from a store that does so. */
-  get forScan(): SendOptions {
-    return { resolvedLocks: [...this.#ignored] };
   }
 
   /** Learns what to do about `locks`; the read that met them can be tried again. */

@@ -52,8 +52,7 @@ export class Scanner {
     for (;;) {
       const region = await this.#locate(backoff);
       const request = this.#request(region, limit);
-      const call = { method: 'KvScan', request, options: this.#locks.forScan } as const;
-      const sent = await this.#session.regions.send(region, call, backoff);
+      const sent = await this.#session.regions.send(region, { method: 'KvScan', request }, backoff);
       if (sent.kind === 'relocate') continue;
       if (sent.response.error !== undefined) {
         await this.#locks.remove([lockOf(sent.response.error)], backoff);
