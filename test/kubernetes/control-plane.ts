@@ -38,22 +38,29 @@ export class ControlPlane {
   readonly #binary: string;
   readonly #ports: { readonly engram: number; readonly metrics: number; readonly api: number };
   readonly #tls: MutualTls | undefined;
+  /** Flags of Engram that choose its engine. */
+  readonly #engine: readonly string[];
   #engram: Running | undefined;
   #apiserver: Running | undefined;
 
   private constructor(
     binary: string,
     ports: { engram: number; metrics: number; api: number },
-    tls: MutualTls | undefined,
+    options: { readonly tls: MutualTls | undefined; readonly engine: readonly string[] },
   ) {
     this.#binary = binary;
     this.#ports = ports;
-    this.#tls = tls;
+    this.#tls = options.tls;
+    this.#engine = options.engine;
   }
 
-  static async create(binary: string, options: { readonly tls: boolean }): Promise<ControlPlane> {
+  static async create(
+    binary: string,
+    options: { readonly tls: boolean; readonly engine?: readonly string[] },
+  ): Promise<ControlPlane> {
     const ports = { engram: await freePort(), metrics: await freePort(), api: await freePort() };
-    const plane = new ControlPlane(binary, ports, options.tls ? await createMutualTls() : undefined);
+    const tls = options.tls ? await createMutualTls() : undefined;
+    const plane = new ControlPlane(binary, ports, { tls, engine: options.engine ?? [] });
     const { privateKey, publicKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -96,6 +103,7 @@ export class ControlPlane {
       `--listen-metrics-urls=http://127.0.0.1:${this.#ports.metrics}`,
       '--watch-progress-notify-interval=5s',
       '--log-format=json',
+      ...this.#engine,
     ];
     this.#engram = start(process.execPath, args, this.engramLog);
   }

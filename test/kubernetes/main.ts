@@ -1,7 +1,7 @@
 /**
  * A real, unmodified kube-apiserver and kubectl 1.37.0, and etcdctl, on Engram over mutual TLS, as kubeadm sets it up.
- * `npm run test:kubernetes -- [--short] [--plain]`; the short form has 1,000 objects instead of 5,000, the plain one no
- * TLS between the API server and Engram.
+ * `npm run test:kubernetes -- [--short] [--plain] [--engine tikv]`; the short form has 1,000 objects instead of 5,000, the
+ * plain one no TLS between the API server and Engram; on TiKV means on a test cluster of three stores.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -11,13 +11,18 @@ import { findTool } from '../../scripts/tools.ts';
 import { run } from '../support/process.ts';
 import { print, suite } from '../support/suite.ts';
 import * as checks from './checks.ts';
+import { FixtureCluster } from '../support/tikv/fixture.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Etcdctl } from './etcdctl.ts';
 import { unexplainedErrors } from './log-allow-list.ts';
 import { watchAcross } from './watches.ts';
 
 const { values } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, plain: { type: 'boolean', default: false } },
+  options: {
+    short: { type: 'boolean', default: false },
+    plain: { type: 'boolean', default: false },
+    engine: { type: 'string', default: 'level' },
+  },
 });
 const kubernetes = suite('test:kubernetes');
 const tools = await Promise.all(
@@ -30,7 +35,9 @@ else await runAll(tools.map((tool) => (tool.kind === 'found' ? tool.path : '')))
 kubernetes.finish();
 
 async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise<void> {
-  const plane = await ControlPlane.create(apiserver!, { tls: !values.plain });
+  const cluster = values.engine === 'tikv' ? await FixtureCluster.start({ stores: 3 }) : undefined;
+  const engine = cluster === undefined ? [] : ['--engine=tikv', `--tikv-pd=${cluster.pd.join(',')}`];
+  const plane = await ControlPlane.create(apiserver!, { tls: !values.plain, engine });
   const { check } = kubernetes;
   plane.startEngram();
   plane.startApiserver();
@@ -66,6 +73,7 @@ async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise
     );
   } finally {
     await plane.stop();
+    await cluster?.close();
     print(`logs are in ${plane.directory}`);
   }
 }
