@@ -51,9 +51,8 @@ async function resolveStep(
     const region = await session.regions.locate(step.start, step.backoff);
     const locks = await scanLocks(session, region, step);
     if (locks === undefined || !(await removeLocks(session, { region, locks }, step.backoff))) continue;
-    const isWhole = locks.length < LOCKS_MAX;
-    const behind = isWhole ? region.end : after(locks[locks.length - 1]!.key);
-    return { lockCount: locks.length, next: isWhole && behind.length === 0 ? undefined : behind };
+    const next = locks.length < LOCKS_MAX ? region.end : after(locks[locks.length - 1]!.key);
+    return { lockCount: locks.length, next: next.length === 0 ? undefined : next };
   }
 }
 

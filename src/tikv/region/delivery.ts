@@ -143,8 +143,7 @@ export class Delivery<M extends StoreMethod> {
     if (peer === undefined) return this.#relocate({ wait: 'region-miss' }, cause);
     // It did not answer a moment ago. The others will elect one among themselves.
     if (this.#silent.has(peer.id)) return this.#next('region-scheduling', cause);
-    // It may have known of no leader, and then become it.
-    this.#done.delete(peer.id);
+    // Also if it was asked before: it may have known of no leader, and then become it.
     this.#region.setLeader(peer);
     this.#target = peer;
     return this.#again(undefined, cause);
