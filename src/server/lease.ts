@@ -1,3 +1,4 @@
+import type { Done, KeepAliveResult } from '../store/index.ts';
 import type { BidiStream, GrpcStatus, Service } from '../transport/index.ts';
 import {
   decodeLeaseGrantRequest,
@@ -75,24 +76,29 @@ function serveKeepAlives({ store, headers, stop }: ServerContext, stream: BidiSt
   stop.add(stopped);
   const release = (): void => stop.remove(stopped);
   const waiting: Uint8Array[] = [];
+  let isRunning = false;
   let isBusy = false;
   let isHalfClosed = false;
   let isFull = false;
+  let id = 0n;
 
   const end = (status?: GrpcStatus): void => {
     release();
     waiting.length = 0;
     stream.end(status);
   };
-  const next = (): void => {
-    if (isBusy || isFull || stream.ended) return;
-    const bytes = waiting.shift();
-    if (bytes === undefined) {
-      if (isHalfClosed) end();
-      else stream.resume();
+  const answered: Done<KeepAliveResult> = (error, result) => {
+    isBusy = false;
+    if (error !== undefined) {
+      end(statusOf(error));
       return;
     }
-    let id: bigint;
+    const response = { header: headers.at(result.revision), id, ttl: result.ttl };
+    isFull = !stream.send([encodeLeaseKeepAliveResponse(response)]);
+    // The store answers most at once: then the loop below goes on.
+    if (!isRunning) queueMicrotask(next);
+  };
+  const serve = (bytes: Uint8Array): void => {
     try {
       id = decodeLeaseKeepAliveRequest(bytes).id;
     } catch (error) {
@@ -100,21 +106,25 @@ function serveKeepAlives({ store, headers, stop }: ServerContext, stream: BidiSt
       return;
     }
     isBusy = true;
-    store.leaseKeepAlive(id, (error, result) => {
-      isBusy = false;
-      if (error !== undefined) {
-        end(statusOf(error));
+    isRunning = true;
+    store.leaseKeepAlive(id, answered);
+    isRunning = false;
+  };
+  const next = (): void => {
+    while (!isBusy && !isFull && !stream.ended) {
+      const bytes = waiting.shift();
+      if (bytes === undefined) {
+        if (isHalfClosed) end();
+        else stream.resume();
         return;
       }
-      const response = { header: headers.at(result.revision), id, ttl: result.ttl };
-      isFull = !stream.send([encodeLeaseKeepAliveResponse(response)]);
-      queueMicrotask(next);
-    });
+      serve(bytes);
+    }
   };
   stream.onMessage((bytes) => {
-    waiting.push(bytes);
-    stream.pause();
-    next();
+    if (!isBusy && !isFull && waiting.length === 0) serve(bytes);
+    else waiting.push(bytes);
+    if (isBusy || isFull) stream.pause();
   });
   stream.onHalfClose(() => {
     isHalfClosed = true;
