@@ -14,10 +14,12 @@ const REFRESH_EVERY_MS = 60_000;
 /** Addresses beyond are not asked. */
 const ADDRESSES_MAX = 64;
 
+type MemberChannels = Pick<Channels, 'unary' | 'drop'>;
+
 interface MembersParts {
   /** `host:port`; at least one. They are asked for ever, whatever the members say. */
   readonly given: readonly string[];
-  readonly channels: Channels;
+  readonly channels: MemberChannels;
   readonly environment: TikvEnvironment;
 }
 
@@ -32,7 +34,7 @@ interface MembersParts {
  */
 export class Members {
   readonly #given: readonly string[];
-  readonly #channels: Channels;
+  readonly #channels: MemberChannels;
   readonly #environment: TikvEnvironment;
   #named: readonly string[] = [];
   #clusterId = 0n;
