@@ -1,10 +1,13 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { TikvClient } from '../../src/tikv/index.ts';
 import { FakeCluster } from '../support/tikv/fake/fake-cluster.ts';
 import { abandon } from './abandoned.ts';
 import type { ClientContext } from './check.ts';
 import { runCheck } from './context.ts';
 import { bytes, put, readAll, write } from './data.ts';
+
+// Beside other suites on two cores.
+vi.setConfig({ testTimeout: 120_000 });
 
 /**
  * Goal: whatever happens to regions, leaders and stores, and whenever, the client gets over it. Method: a short run of

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Fault } from '../support/tikv/cluster.ts';
 import { FakeCluster } from '../support/tikv/fake/fake-cluster.ts';
 import { testTls } from '../support/tikv/tls.ts';
@@ -8,6 +8,9 @@ import type { ClientCheck } from './check.ts';
 import { clientChecks } from './checks.ts';
 import { runCheck } from './context.ts';
 import { intervalCheck } from './intervals.ts';
+
+// Beside other suites on two cores.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** What no check may let pass: a cluster that does wrong, and what is left behind. */
 
