@@ -4,6 +4,7 @@ export { assert, AssertionError, unreachable } from './assert.ts';
 export type { Bytes } from './bytes.ts';
 export { compareBytes, EMPTY_BYTES, equalBytes, prefixEnd } from './bytes.ts';
 export type { Cancel, Clock, Scheduler } from './clock.ts';
+export { pause } from './pause.ts';
 export { goQuotedRune, hexDigits } from './go-quote.ts';
 export type { Random } from './random.ts';
 export { SeededRandom } from './random.ts';

@@ -1,3 +1,4 @@
+import { pause } from '../base/index.ts';
 import type { Bytes, Clock, Random, Scheduler } from '../base/index.ts';
 import type { CommitResult, Condition, Engine, Write } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
@@ -103,16 +104,6 @@ export class Settler {
   #delay(attempt: number): Promise<void> {
     const { limits, random, scheduler } = this.#options;
     const delayMs = Math.min(limits.retryDelayMsMax, limits.retryDelayMs * 2 ** Math.min(attempt, 30));
-    const { signal } = this.#abort;
-    return new Promise((resolve) => {
-      const finish = () => {
-        signal.removeEventListener('abort', finish);
-        cancel();
-        resolve();
-      };
-      const cancel = scheduler.after(delayMs * (0.5 + random.next() / 2), finish);
-      signal.addEventListener('abort', finish);
-      if (signal.aborted) finish();
-    });
+    return pause(scheduler, delayMs * (0.5 + random.next() / 2), this.#abort.signal);
   }
 }

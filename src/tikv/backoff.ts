@@ -1,3 +1,4 @@
+import { pause } from '../base/index.ts';
 import type { TikvEnvironment } from './environment.ts';
 import { TikvError } from './errors.ts';
 
@@ -80,15 +81,7 @@ export class Backoff {
     const count = this.#counts.get(kind) ?? 0;
     this.#counts.set(kind, count + 1);
     const delayMs = Math.min(this.#stepMs(STEPS[kind], count), maxMs, this.leftMs * 0.75);
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        cancel();
-        this.signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const cancel = this.#environment.scheduler.after(delayMs, done);
-      this.signal?.addEventListener('abort', done);
-    });
+    await pause(this.#environment.scheduler, delayMs, this.signal);
     this.checkSignal();
   }
 

@@ -1,3 +1,4 @@
+import { pause } from '../../base/index.ts';
 import type { Bytes, Clock, Logger, Random, Scheduler } from '../../base/index.ts';
 import type { Mutation, TxnOutcome } from '../../tikv/index.ts';
 import { abortedError, EngineError } from '../index.ts';
@@ -177,16 +178,7 @@ export class CommitLane {
   #pause(attempt: number, signal: AbortSignal): Promise<void> {
     const { scheduler, random, limits } = this.#parts;
     const delayMs = Math.min(RETRY_MS_MAX, limits.retryMs * 2 ** Math.min(attempt, 10));
-    return new Promise((resolve) => {
-      const finish = () => {
-        signal.removeEventListener('abort', finish);
-        cancel();
-        resolve();
-      };
-      const cancel = scheduler.after(delayMs * (0.5 + random.next() / 2), finish);
-      signal.addEventListener('abort', finish);
-      if (signal.aborted) finish();
-    });
+    return pause(scheduler, delayMs * (0.5 + random.next() / 2), signal);
   }
 }
 
