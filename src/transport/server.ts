@@ -4,6 +4,7 @@ import { Arrivals, Deadlines, GrpcCalls, MessageBudget } from './grpc/index.ts';
 import type { HttpHandler } from './http/exchange.ts';
 import { Http1Server } from './http/http1.ts';
 import { serveHttpStream } from './http/http2-exchange.ts';
+import type { BodyMemory } from './http/request-body.ts';
 import {
   defaultHttp2Limits,
   Http2Connection,
@@ -80,7 +81,8 @@ class TransportServer implements GrpcServer {
       arrivals: this.#arrivals,
       onFault,
     });
-    this.#http1 = http === undefined ? undefined : new Http1Server({ handler: http, onFault });
+    const memoryOf = (peer: string): BodyMemory => this.#memoryOf(peer);
+    this.#http1 = http === undefined ? undefined : new Http1Server({ handler: http, onFault, memoryOf });
   }
 
   get connections(): number {
@@ -141,19 +143,22 @@ class TransportServer implements GrpcServer {
     connection.start(first);
   }
 
+  #memoryOf(peer: string): BodyMemory {
+    return {
+      take: (bytes) => this.#budget.take(peer, bytes),
+      give: (bytes) => this.#budget.give(peer, bytes),
+    };
+  }
+
   #environment({ isSecure, traffic }: Listener): ListenerEnvironment {
     const { http, clock, scheduler, onFault } = this.#options;
     const calls = this.#calls;
-    const budget = this.#budget;
     const handler: Http2Handler = {
-      request(stream) {
+      request: (stream) => {
         if (http === undefined || traffic === 'grpc' || (traffic !== 'http' && isForGrpc(stream))) {
           calls.request(stream);
         } else {
-          serveHttpStream(stream, isSecure, http, onFault, {
-            take: (bytes) => budget.take(stream.peer, bytes),
-            give: (bytes) => budget.give(stream.peer, bytes),
-          });
+          serveHttpStream(stream, isSecure, http, onFault, this.#memoryOf(stream.peer));
         }
       },
     };

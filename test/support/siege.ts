@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { encodeRequest } from '../etcd/protocol.ts';
 import { PREFACE, settings, windowUpdate, type Fields } from './frames.ts';
-import { MeasuredServer } from './measured-server.ts';
+import { MeasuredServer, type ServerTls } from './measured-server.ts';
 import { residentBytes } from './process-figures.ts';
 import { RawClient } from './raw/raw-client.ts';
 
@@ -25,19 +26,24 @@ export class Siege {
   readonly server: MeasuredServer;
   readonly #bystander: RawClient;
   readonly #attackers = new Set<Attacker>();
+  readonly #tls: ServerTls | undefined;
   #residentBefore = 0;
 
-  private constructor(server: MeasuredServer, bystander: RawClient) {
+  private constructor(server: MeasuredServer, bystander: RawClient, tls: ServerTls | undefined) {
     this.server = server;
     this.#bystander = bystander;
+    this.#tls = tls;
   }
 
-  static async start(): Promise<Siege> {
+  /** With `tls` the server speaks mutual TLS, the bystander too, and attackers as far as a test says. */
+  static async start(tls?: ServerTls): Promise<Siege> {
     // Small generations, so that what is resident is what is used.
     const node = ['--max-semi-space-size=4'];
-    const server = await MeasuredServer.engram({ node });
+    const server = await MeasuredServer.engram({ node, ...(tls === undefined ? {} : { tls }) });
     await server.start();
-    const siege = new Siege(server, await RawClient.to({ target: server.target }));
+    const { target } = server;
+    const options = tls === undefined ? { target } : { target, tls: tls.client };
+    const siege = new Siege(server, await RawClient.to(options), tls);
     await siege.endure(() => new Promise((resolve) => setTimeout(resolve, 1000)));
     siege.#residentBefore = residentBytes(server.pid).resident;
     return siege;
@@ -45,19 +51,33 @@ export class Siege {
 
   /** A connection of an attacker. `window` is what the server may send on each of its streams. */
   async dial(window = 2 ** 31 - 1): Promise<Attacker> {
-    const attacker = await this.dialBare();
+    const attacker = await this.dialReady(['h2']);
     attacker.socket.write(Buffer.concat([PREFACE, settings([4, window]), windowUpdate(0, 2 ** 30)]));
     return attacker;
+  }
+
+  /** One on which the protocol can begin: with TLS, after the handshake. */
+  async dialReady(protocols: readonly string[]): Promise<Attacker> {
+    if (this.#tls === undefined) return await this.dialBare();
+    const [host, port] = this.server.target.split(':');
+    const client = { ...this.#tls.client, ALPNProtocols: [...protocols] };
+    const socket = connectTls({ host, port: Number(port), ...client });
+    await once(socket, 'secureConnect');
+    return this.#added(socket);
   }
 
   /** One that has said nothing yet. */
   async dialBare(): Promise<Attacker> {
     const [host, port] = this.server.target.split(':');
     const socket = connect(Number(port), host);
+    await once(socket, 'connect');
+    return this.#added(socket);
+  }
+
+  #added(socket: Socket): Attacker {
     const attacker = new Attacker(socket);
     this.#attackers.add(attacker);
     socket.on('close', () => this.#attackers.delete(attacker));
-    await once(socket, 'connect');
     return attacker;
   }
 

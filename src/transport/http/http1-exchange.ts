@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { HttpBodyError, type HttpExchange, type HttpHeaders } from './exchange.ts';
+import { RequestBody, type BodyMemory } from './request-body.ts';
 
 export interface Http1ExchangeLimits {
   /** A client that takes nothing of a response for this long is cut off. */
@@ -19,6 +20,7 @@ export class Http1Exchange implements HttpExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #limits: Http1ExchangeLimits;
+  readonly #memory: BodyMemory;
   /** The client waits for a word before it sends the body (`Expect: 100-continue`). */
   #awaitsContinue: boolean;
   #isAnswered = false;
@@ -31,12 +33,18 @@ export class Http1Exchange implements HttpExchange {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    options: { readonly limits: Http1ExchangeLimits; readonly awaitsContinue: boolean },
+    options: {
+      readonly limits: Http1ExchangeLimits;
+      readonly awaitsContinue: boolean;
+      /** For the body. */
+      readonly memory: BodyMemory;
+    },
   ) {
     this.#request = request;
     this.#response = response;
     this.#limits = options.limits;
     this.#awaitsContinue = options.awaitsContinue;
+    this.#memory = options.memory;
     const { path, query } = splitTarget(request.url ?? '/');
     this.path = path;
     this.query = query;
@@ -74,27 +82,16 @@ export class Http1Exchange implements HttpExchange {
       this.#awaitsContinue = false;
       this.#response.writeContinue();
     }
-    return new Promise((resolve, reject) => {
-      const parts: Buffer[] = [];
-      let length = 0;
-      const request = this.#request;
-      const onData = (part: Buffer): void => {
-        length += part.length;
-        parts.push(part);
-        if (length > bytesMax) settle(() => reject(tooLarge(bytesMax)));
-      };
-      const onEnd = (): void => settle(() => resolve(Buffer.concat(parts, length)));
-      const onClose = (): void =>
-        settle(() =>
-          reject(new HttpBodyError('cancelled', 'the client went away before the end of its request')),
-        );
-      const settle = (done: () => void): void => {
-        request.off('data', onData).off('end', onEnd).off('close', onClose);
-        request.pause();
-        done();
-      };
-      request.on('data', onData).on('end', onEnd).on('close', onClose);
-      if (request.destroyed && !request.complete) onClose();
+    const body = new RequestBody(() => undefined, this.#memory);
+    const request = this.#request;
+    const onData = (part: Buffer): void => body.data(part, 0, part.length);
+    const onEnd = (): void => body.complete();
+    const onClose = (): void => body.cancel();
+    request.on('data', onData).on('end', onEnd).on('close', onClose);
+    if (request.destroyed && !request.complete) onClose();
+    return body.read(bytesMax, announced).finally(() => {
+      request.off('data', onData).off('end', onEnd).off('close', onClose);
+      request.pause();
     });
   }
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { HttpHandler } from './exchange.ts';
 import { Http1Exchange, type Http1ExchangeLimits } from './http1-exchange.ts';
+import type { BodyMemory } from './request-body.ts';
 
 /** What one connection may do. Reaching a limit has a defined answer, given with each. Times are in milliseconds. */
 export interface Http1Limits extends Http1ExchangeLimits {
@@ -29,11 +30,15 @@ export const defaultHttp1Limits: Http1Limits = {
   discardBytesMax: 256 * 1024,
 };
 
+const unlimited: BodyMemory = { take: () => true, give: () => undefined };
+
 export interface Http1Options {
   readonly handler: HttpHandler;
   /** A handler threw, which is a bug. The exchange has been answered with 500, or broken off. */
   readonly onFault: (error: unknown, path: string) => void;
   readonly limits?: Partial<Http1Limits>;
+  /** Memory for bodies that have not come whole. Default: as much as they want. */
+  readonly memoryOf?: (peer: string) => BodyMemory;
 }
 
 /**
@@ -87,7 +92,9 @@ export class Http1Server {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
-    const exchange = new Http1Exchange(request, response, { limits: this.#limits, awaitsContinue });
+    const { remoteAddress, remotePort } = request.socket;
+    const memory = this.#options.memoryOf?.(`${remoteAddress}:${remotePort}`) ?? unlimited;
+    const exchange = new Http1Exchange(request, response, { limits: this.#limits, awaitsContinue, memory });
     this.#exchanges.add(exchange);
     response.once('close', () => this.#closed(exchange));
     if (this.#isDraining) exchange.closeAfter();
