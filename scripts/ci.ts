@@ -94,6 +94,12 @@ const suites: readonly Suite[] = [
     minutesMax: 10,
     entry: 'test/kubernetes/main.ts',
   },
+  {
+    name: 'test:kubernetes --engine tikv',
+    npm: ['run', 'test:kubernetes', '--', '--short', '--engine', 'tikv'],
+    minutesMax: 10,
+    entry: 'test/kubernetes/main.ts',
+  },
 ];
 
 const minutesMax = 58;

@@ -1,6 +1,6 @@
 /**
  * The TiKV client, the engine on it and a server on that, on the TiKV-protocol server of test/tikv-fixture:
- * `npm run test:tikv -- [--short] [--only WORDS]`. With TIKV_PD=host:port,... set, client and engine also on that
+ * `npm run test:tikv -- [--short] [--only WORDS]` (`--only client` for the first). With TIKV_PD=host:port,... set, client and engine also on that
  * cluster, in keys of their own; whoever has a real one is asked to send the result.
  */
 import assert from 'node:assert/strict';
@@ -10,6 +10,8 @@ import { parseCounts } from '../../scripts/counts.ts';
 import { killOnTikv, tikvForgets, tikvUnderDisturbance } from '../crash/tikv.ts';
 import { run } from '../support/process.ts';
 import { print, suite } from '../support/suite.ts';
+import type { TestCluster } from '../support/tikv/cluster.ts';
+import { ExternalCluster } from '../support/tikv/external.ts';
 import { FixtureCluster } from '../support/tikv/fixture.ts';
 import { printFloor } from './floor.ts';
 import { runClientSuite } from './run.ts';
@@ -40,12 +42,16 @@ async function tests(target: string, files: readonly string[]): Promise<string> 
   return `${counts.passed} tests`;
 }
 
+/** The checks of the client, unless only others are asked for. */
+async function client(open: () => Promise<TestCluster>): Promise<void> {
+  if (!'client'.includes(values.only)) return;
+  const cluster = await open();
+  await runClientSuite(tikv, cluster, short ? {} : { isThorough: true });
+  await cluster.close();
+}
+
 async function onFixture(): Promise<void> {
-  if ('client'.includes(values.only) || values.only.includes('client')) {
-    const cluster = await FixtureCluster.start({ stores: 3, placementDrivers: 3, electionMs: 100 });
-    await runClientSuite(tikv, cluster, short ? {} : { isThorough: true });
-    await cluster.close();
-  }
+  await client(() => FixtureCluster.start({ stores: 3, placementDrivers: 3, electionMs: 100 }));
   await check('engine: conformance, also wrapped with faults', () =>
     tests('fixture', ['test/conformance/tikv.test.ts']),
   );
@@ -66,6 +72,7 @@ const tool = await findTool('tikv-fixture');
 if (tool.kind === 'missing') tikv.skip('all on the fixture', tool.reason);
 else await onFixture();
 if (external !== undefined) {
+  await client(() => Promise.resolve(new ExternalCluster(external.split(','))));
   await check(`engine: conformance on ${external}`, () => tests(external, ['test/conformance/tikv.test.ts']));
   await check(`the store's model on ${external}`, () => tests(external, ['test/tikv/store.test.ts']));
 }
