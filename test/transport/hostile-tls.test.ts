@@ -150,6 +150,7 @@ describe('promise 7: bodies of HTTP/1.1', () => {
       const untilMs = performance.now() + FLOOD_MS;
       const tiny = Buffer.from('1\r\n \r\n'.repeat(200));
       while (performance.now() < untilMs) for (const attacker of attackers) await attacker.send(tiny);
+      await expect.poll(() => attackers.every(({ isClosed }) => isClosed)).toBe(true);
     });
     expectEndured(endured);
   });

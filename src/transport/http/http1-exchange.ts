@@ -3,6 +3,10 @@ import { TLSSocket } from 'node:tls';
 import { HttpBodyError, type HttpExchange, type HttpHeaders } from './exchange.ts';
 import { RequestBody, type BodyMemory } from './request-body.ts';
 
+/** A body may come in so many parts, whatever their size; in more if they have so many bytes on average. */
+const CRUMBS_MAX = 4096;
+const CRUMB_BYTES = 16;
+
 export interface Http1ExchangeLimits {
   /** A client that takes nothing of a response for this long is cut off. */
   readonly stallMsMax: number;
@@ -25,6 +29,8 @@ export class Http1Exchange implements HttpExchange {
   #awaitsContinue: boolean;
   #isAnswered = false;
   #isEnded = false;
+  #bodyParts = 0;
+  #bodyBytes = 0;
   /** Node says `finish` also when the connection breaks. */
   #isWritten = false;
   readonly #drainListeners: (() => void)[] = [];
@@ -84,7 +90,10 @@ export class Http1Exchange implements HttpExchange {
     }
     const body = new RequestBody(() => undefined, this.#memory);
     const request = this.#request;
-    const onData = (part: Buffer): void => body.data(part, 0, part.length);
+    const onData = (part: Buffer): void => {
+      this.#endCrumbs(part);
+      body.data(part, 0, part.length);
+    };
     const onEnd = (): void => body.complete();
     const onClose = (): void => body.cancel();
     request.on('data', onData).on('end', onEnd).on('close', onClose);
@@ -155,10 +164,19 @@ export class Http1Exchange implements HttpExchange {
     return true;
   }
 
+  /** A body in a million chunks of a byte would keep `node:http` busy for seconds: the connection ends. */
+  #endCrumbs(part: Buffer): void {
+    this.#bodyBytes += part.length;
+    if (++this.#bodyParts > CRUMBS_MAX && this.#bodyBytes < this.#bodyParts * CRUMB_BYTES) {
+      this.#request.socket.destroy();
+    }
+  }
+
   /** Bodies that nobody wanted, and the rest of those that were too long. */
   #discardBody(): void {
     let left = this.#limits.discardBytesMax;
     this.#request.on('data', (part: Buffer) => {
+      this.#endCrumbs(part);
       left -= part.length;
       if (left < 0) this.#request.socket.destroySoon();
     });
