@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TikvEngine } from '../../src/engine/tikv/index.ts';
 import { tikvEnvironment } from '../conformance/tikv-subject.ts';
 import { tikvFlags } from '../crash/tikv.ts';
-import { Client, EngramProcess } from '../support/engram.ts';
+import { type Client, EngramProcess } from '../support/engram.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { FixtureCluster } from '../support/tikv/fixture.ts';
 
