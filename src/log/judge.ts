@@ -10,7 +10,7 @@ import type { Head } from './head.ts';
 import { sequenceOfSlot } from './keys.ts';
 import type { LogKeys } from './keys.ts';
 import { EntryKind, readRecord } from './records.ts';
-import type { SettledCommit, Settlement } from './settler.ts';
+import type { SettledCommit, Settlement } from './settlement.ts';
 
 export interface JudgeOptions {
   readonly engine: Engine;

@@ -1,19 +1,15 @@
 import { pause } from '../base/index.ts';
-import type { Bytes, Clock, Random, Scheduler } from '../base/index.ts';
-import type { CommitResult, Condition, Engine, Write } from '../engine/index.ts';
+import type { Clock, Random, Scheduler } from '../base/index.ts';
+import type { CommitResult, Condition, Engine } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
 import { planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
 import { judgeConflict } from './judge.ts';
 import type { LogKeys } from './keys.ts';
 import type { LogLimits } from './limits.ts';
+import type { SettledCommit, Settlement } from './settlement.ts';
 
-/**
- * What became of a commit. `landed`: it is in the log, and a higher epoch has begun behind it. `lost`: it never will be.
- * `unknown`: given up, because the engine or the log was closed. `forgotten`: the store lacks or contradicts what it had
- * acknowledged, so that nothing it says can be built on.
- */
-export type Settlement = 'committed' | 'landed' | 'lost' | 'unknown' | 'forgotten';
+export type { SettledCommit, Settlement } from './settlement.ts';
 
 /** An uncertain commit is being sent again. */
 export interface Doubt {
@@ -31,18 +27,6 @@ export interface SettlerOptions {
   readonly random: Random;
   readonly limits: LogLimits;
   readonly faults: LogFaults;
-}
-
-/** One commit, which replaces the head. */
-export interface SettledCommit {
-  readonly writes: readonly Write[];
-  /** The head as it was left; undefined: there is none. */
-  readonly headBytes: Bytes | undefined;
-  readonly nextHeadBytes: Bytes;
-  /** The last sequence of the log before. */
-  readonly sequence: number;
-  /** The last sequence of the log after. */
-  readonly nextSequence: number;
 }
 
 /** Sends commits, each until its outcome is known. An uncertain one is sent again, the same bytes on the same condition. */

@@ -89,6 +89,7 @@ describe('the TiKV engine', () => {
       left = next;
       await sleep(5);
     }
+    await sleep(50);
     const after = await cluster.calls();
     const made = Object.entries(after).map(([rpc, count]) => [rpc, count - (before[rpc] ?? 0)] as const);
     const perStore = Object.fromEntries(made.filter(([rpc, count]) => rpc.startsWith('Kv') && count > 0));

@@ -1,2 +1,2 @@
-export type { TikvEngineLimits, TikvEngineOptions } from './engine.ts';
 export { TikvEngine } from './engine.ts';
+export type { TikvEngineLimits, TikvEngineOptions } from './options.ts';

@@ -2,7 +2,7 @@ import type { TikvEnvironment } from '../../tikv/index.ts';
 import { TikvClient, TikvError } from '../../tikv/index.ts';
 import { EngineError } from '../index.ts';
 import { engineError } from './errors.ts';
-import type { TikvEngineOptions } from './engine.ts';
+import type { TikvEngineOptions } from './options.ts';
 
 const WAIT_MS_MIN = 500;
 const WAIT_MS_MAX = 5000;
