@@ -47,6 +47,20 @@ describe('Backoff', () => {
     expect(time.nowMs() - beforeMs).toBe(2);
   });
 
+  test('begins at the first step again once a region has answered, but for locks', async () => {
+    const { time, backoff } = open(1e9);
+    const waited = async (kind: BackoffKind): Promise<number> => {
+      const beforeMs = time.nowMs();
+      await time.run(backoff.wait(kind, cause));
+      return time.nowMs() - beforeMs;
+    };
+    for (let i = 0; i < 5; i++) await waited('region-miss');
+    for (let i = 0; i < 3; i++) await waited('txn-not-found');
+    backoff.recovered();
+    expect(await waited('region-miss')).toBe(2);
+    expect(await waited('txn-not-found')).toBe(16);
+  });
+
   test('waits at most as long as the caller says', async () => {
     const { time, backoff } = open(1e9);
     const beforeMs = time.nowMs();

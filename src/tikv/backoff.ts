@@ -47,6 +47,18 @@ const STEPS: Readonly<Record<BackoffKind, Steps>> = {
   'is-witness': { baseMs: 1000, capMs: 10_000, jitter: false },
 };
 
+/** Trouble in reaching a region: over, once it has answered. */
+const REACHING: readonly BackoffKind[] = [
+  'region-miss',
+  'region-scheduling',
+  'server-busy',
+  'stale-command',
+  'max-ts',
+  'region-not-ready',
+  'rpc',
+  'recovery',
+];
+
 /** Less is no time for an attempt. */
 const LEFT_MIN_MS = 1;
 
@@ -83,6 +95,11 @@ export class Backoff {
     const delayMs = Math.min(this.#stepMs(STEPS[kind], count), maxMs, this.leftMs * 0.75);
     await pause(this.#environment.scheduler, delayMs, this.signal);
     this.checkSignal();
+  }
+
+  /** A region has answered: what comes next is new trouble, and waits from the first step on. */
+  recovered(): void {
+    if (this.#counts.size > 0) for (const kind of REACHING) this.#counts.delete(kind);
   }
 
   /** Throws what `wait` would reject with, without waiting. */

@@ -101,6 +101,7 @@ export class Delivery<M extends StoreMethod> {
     const { regionError } = response;
     if (regionError !== undefined) return this.#refused(regionError, address);
     if (this.#region.leader !== target) this.#region.setLeader(target);
+    this.#backoff.recovered();
     return { kind: 'answer', response, maybeApplied: this.#maybeApplied };
   }
 

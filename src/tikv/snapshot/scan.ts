@@ -1,9 +1,9 @@
 import type { Backoff } from '../backoff.ts';
 import { TikvError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import type { ScanOptions } from './options.ts';
 import { ScanSize } from './scan-size.ts';
 import { Scanner } from './scanner.ts';
-import type { ScanOptions } from './snapshot.ts';
 
 export interface KeyValue {
   readonly key: Buffer;

@@ -4,6 +4,7 @@ import { TikvError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { MetLocks } from './met-locks.ts';
 import { readKey, readKeys } from './reader.ts';
+import type { ReadOptions, ScanOptions } from './options.ts';
 import type { KeyValue } from './scan.ts';
 import { scanRange } from './scan.ts';
 
@@ -11,28 +12,6 @@ import { scanRange } from './scan.ts';
 const READ_BUDGET_MS = 20_000;
 /** A snapshot so old is compared with the safe point: no one lets stores collect what is younger than twice that. */
 const FRESH_MS = 5 * 60_000;
-
-export interface ReadOptions {
-  /** Ends the read: it rejects with TikvError `aborted`. */
-  readonly signal?: AbortSignal;
-  /** How long stores that do not answer, regions that move and locks are put up with. @default 20_000 */
-  readonly budgetMs?: number;
-}
-
-export interface ScanOptions extends ReadOptions {
-  /** The first key. @default the first of all */
-  readonly gte?: Uint8Array;
-  /** Keys sort below it; empty is no bound. @default no bound */
-  readonly lt?: Uint8Array;
-  /** From the last key to the first. @default false */
-  readonly reverse?: boolean;
-  /** At most so many entries, from where the scan begins. @default no limit */
-  readonly limit?: number;
-  /** A batch ends with the entry that takes it to so many bytes of keys and values. @default 1 MiB */
-  readonly batchBytes?: number;
-  /** Entries of a batch. @default 1024 */
-  readonly batchEntries?: number;
-}
 
 /**
  * What was committed at one timestamp, whatever is committed later (snapshot isolation). Holds nothing, so that it needs

@@ -1,6 +1,6 @@
 import { TikvError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import type { ReadOptions } from '../snapshot/snapshot.ts';
+import type { ReadOptions } from '../snapshot/options.ts';
 import { TikvSnapshot } from '../snapshot/snapshot.ts';
 import type { CommitOptions } from './commit-mutations.ts';
 import type { Mutation } from './mutation.ts';
