@@ -77,7 +77,8 @@ function sourcesIn(directory) {
   const found = [];
   for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
     const compiled = entry.name.endsWith('.ts') && !/\.(test|bench)\.ts$/.test(entry.name);
-    if (entry.isFile() && (compiled || isCopied(entry.name))) found.push(join(entry.parentPath ?? entry.path, entry.name));
+    if (entry.isFile() && (compiled || isCopied(entry.name)))
+      found.push(join(entry.parentPath ?? entry.path, entry.name));
   }
   return found.sort();
 }
