@@ -1,0 +1,7 @@
+/** Several nodes on one engine: who leads, who follows, and how calls reach the one who can answer them. */
+export type { ClusterErrorCode } from './errors.ts';
+export { ClusterError } from './errors.ts';
+export type { LeaderLeaseListener, LeaderLeaseOptions } from './leader-lease.ts';
+export { LeaderLease } from './leader-lease.ts';
+export type { LeaderRecord } from './leader-record.ts';
+export { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';

@@ -1,0 +1,201 @@
+import type { Bytes, Cancel, Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import { assert, equalBytes } from '../base/index.ts';
+import type { Engine } from '../engine/index.ts';
+import { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';
+import type { LeaderRecord } from './leader-record.ts';
+import { SharedRecord } from './shared-record.ts';
+
+/** A candidate waits longer than the lease by this: clocks may run 10 % fast or slow, and the holder's began earlier. */
+const CANDIDATE_WAIT = 1.25;
+
+export interface LeaderLeaseOptions {
+  readonly engine: Engine;
+  readonly key: Bytes;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  readonly self: Pick<LeaderRecord, 'holder' | 'name' | 'peerUrls'>;
+  /** No epoch is claimed that is not above this: the highest that the log has seen. */
+  readonly epochInLog: () => number;
+}
+
+/** What becomes of the lease. All are called in turns of their own. */
+export interface LeaderLeaseListener {
+  /** This node has it, with an epoch above all before. */
+  claimed(epoch: number): void;
+  renewed(): void;
+  /** Somebody else has it, or this node has given it up. */
+  lost(): void;
+  /** Another holds it, as far as is known. */
+  follows(record: LeaderRecord): void;
+}
+
+/**
+ * The leader lease (design.md 2): a record beside the head, renewed by compare-and-set. Writes do not depend on it, their
+ * fence is the head; it decides who tries to write, and until when the leader may answer from what it knows.
+ *
+ * 1. The lease runs from before its renewal was sent, by this node's monotonic clock.
+ * 2. A candidate waits 1.25 times the lease from when it received its first sight of an unchanged record. So while clocks
+ *    run within 10 % of each other, no epoch begins while another's lease runs.
+ * 3. An epoch is claimed by one node only, and each is higher than all before.
+ */
+export class LeaderLease {
+  readonly #options: LeaderLeaseOptions;
+  readonly #listener: LeaderLeaseListener;
+  readonly #record: SharedRecord;
+  readonly #abort = new AbortController();
+  /** Ours, as it is stored; undefined while another has it. */
+  #held: LeaderRecord | undefined;
+  #untilMs = -Infinity;
+  /** What was seen of another's record, and since when it has not changed. */
+  #seen: Bytes | undefined;
+  #seenSinceMs = 0;
+  #hasSeen = false;
+  /** Not before this time: the lead was handed to somebody else. */
+  #standsBackUntilMs = -Infinity;
+  /** Who waits for the lease to be given up. */
+  #releasing: (() => void)[] = [];
+  #running: Promise<void> | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(options: LeaderLeaseOptions, listener: LeaderLeaseListener) {
+    assert(options.renewMs < options.leaseMs, 'a lease is renewed before it ends');
+    this.#options = options;
+    this.#listener = listener;
+    const { engine, key, scheduler, random } = options;
+    this.#record = new SharedRecord({ engine, key, scheduler, random, signal: this.#abort.signal });
+  }
+
+  start(): void {
+    assert(this.#running === undefined, 'a lease is started once');
+    this.#running = this.#run();
+  }
+
+  /** Whether no other node can have begun an epoch yet. */
+  holds(): boolean {
+    return this.#options.clock.nowMs() < this.#untilMs;
+  }
+
+  /** The epoch that this node has claimed and, as far as it knows, still has. */
+  get epoch(): number | undefined {
+    return this.#held?.epoch;
+  }
+
+  /**
+   * Gives the lease up, so that another need not wait for its end; this node does not claim it for a while. Resolves when
+   * that is written down, or cannot be.
+   */
+  async release(): Promise<void> {
+    if (this.#held === undefined) return;
+    this.#untilMs = -Infinity;
+    const released = new Promise<void>((resolve) => this.#releasing.push(resolve));
+    this.#wake();
+    await released;
+  }
+
+  /** Nothing is claimed or renewed any more. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#wake();
+    await this.#running;
+    this.#untilMs = -Infinity;
+  }
+
+  async #run(): Promise<void> {
+    const { logger } = this.#options;
+    while (!this.#abort.signal.aborted) {
+      try {
+        if (this.#held === undefined) await this.#look();
+        else if (this.#releasing.length > 0) await this.#giveUp(this.#held);
+        else await this.#renew(this.#held);
+      } catch (error) {
+        // The engine does not answer, or the record cannot be read: the lease ends by itself meanwhile.
+        logger.warn('the leader lease cannot be looked after, it is tried again', { error });
+      }
+      if (this.#held === undefined) for (const resolve of this.#releasing.splice(0)) resolve();
+      if (this.#releasing.length === 0) await this.#pause();
+    }
+    for (const resolve of this.#releasing.splice(0)) resolve();
+  }
+
+  async #giveUp(held: LeaderRecord): Promise<void> {
+    const { clock, leaseMs } = this.#options;
+    this.#standsBackUntilMs = clock.nowMs() + leaseMs * 2;
+    this.#lose();
+    const released = { ...held, counter: held.counter + 1, released: true };
+    await this.#record.replace(encodeLeaderRecord(held), encodeLeaderRecord(released));
+  }
+
+  async #renew(held: LeaderRecord): Promise<void> {
+    const { clock, leaseMs } = this.#options;
+    const sentMs = clock.nowMs();
+    const next = { ...held, counter: held.counter + 1 };
+    const replaced = await this.#record.replace(encodeLeaderRecord(held), encodeLeaderRecord(next));
+    if (this.#held !== held || replaced === undefined) return;
+    if (!replaced) return this.#lose();
+    this.#held = next;
+    if (this.#releasing.length > 0) return;
+    this.#untilMs = sentMs + leaseMs;
+    this.#listener.renewed();
+  }
+
+  /** Another has it, or nobody: watches the record, and claims it once it has not changed for long enough. */
+  async #look(): Promise<void> {
+    const { clock, leaseMs } = this.#options;
+    const bytes = await this.#record.read();
+    const nowMs = clock.nowMs();
+    const record = bytes === undefined ? undefined : decodeLeaderRecord(bytes);
+    const isSame = this.#hasSeen && isEqual(bytes, this.#seen);
+    if (!isSame) {
+      [this.#seen, this.#seenSinceMs, this.#hasSeen] = [bytes, nowMs, true];
+      if (record?.released === false) this.#listener.follows(record);
+    }
+    if (nowMs < this.#standsBackUntilMs) return;
+    const isFree = record === undefined || record.released;
+    if (isFree || nowMs - this.#seenSinceMs >= leaseMs * CANDIDATE_WAIT) await this.#claim(bytes, record);
+  }
+
+  async #claim(bytes: Bytes | undefined, before: LeaderRecord | undefined): Promise<void> {
+    const { clock, leaseMs, self, epochInLog, logger } = this.#options;
+    const sentMs = clock.nowMs();
+    const epoch = Math.max(before?.epoch ?? 0, epochInLog()) + 1;
+    const { holder, name, peerUrls } = self;
+    const record: LeaderRecord = { holder, name, peerUrls, epoch, counter: 0, released: false };
+    const replaced = await this.#record.replace(bytes, encodeLeaderRecord(record));
+    this.#hasSeen = false;
+    if (replaced !== true) return;
+    this.#held = record;
+    this.#untilMs = sentMs + leaseMs;
+    logger.info('claimed the leader lease', { epoch, before: before?.name });
+    this.#listener.claimed(epoch);
+  }
+
+  #lose(): void {
+    this.#held = undefined;
+    this.#untilMs = -Infinity;
+    this.#hasSeen = false;
+    this.#listener.lost();
+  }
+
+  /** Candidates look at different times, so that they seldom claim at once. */
+  #pause(): Promise<void> {
+    const { scheduler, random, renewMs } = this.#options;
+    const delayMs = this.#held === undefined ? renewMs * (0.5 + random.next() / 2) : renewMs;
+    return new Promise((resolve) => {
+      let cancel: Cancel = () => undefined;
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+      if (this.#abort.signal.aborted) resolve();
+      else cancel = scheduler.after(delayMs, resolve);
+    });
+  }
+}
+
+function isEqual(a: Bytes | undefined, b: Bytes | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : equalBytes(a, b);
+}

@@ -1,0 +1,57 @@
+import type { Bytes } from '../base/index.ts';
+import { ClusterError } from './errors.ts';
+
+/** Who leads, or led: the one record that nodes fight over. It decides nothing about the log, which has its own fence. */
+export interface LeaderRecord {
+  /** One start of one node: a node that starts again is somebody else. */
+  readonly holder: string;
+  /** The holder's `--name`. */
+  readonly name: string;
+  /** Where other nodes reach the holder. */
+  readonly peerUrls: readonly string[];
+  /** Higher than every one before. */
+  readonly epoch: number;
+  /** Counts renewals, so that who looks twice sees whether the holder lives. */
+  readonly counter: number;
+  /** The holder has given it up: nobody needs to wait. */
+  readonly released: boolean;
+}
+
+const FORMAT = 1;
+
+export function encodeLeaderRecord(record: LeaderRecord): Bytes {
+  const { holder, name, peerUrls, epoch, counter, released } = record;
+  return Buffer.from(JSON.stringify({ format: FORMAT, holder, name, peerUrls, epoch, counter, released }));
+}
+
+/** Throws ClusterError `record-damaged`, or `record-format` when a newer program wrote it. */
+export function decodeLeaderRecord(bytes: Bytes): LeaderRecord {
+  let found: unknown;
+  try {
+    found = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
+  } catch (cause) {
+    throw new ClusterError('record-damaged', 'Cannot read the leader record: it is not JSON', { cause });
+  }
+  const format = typeof found === 'object' && found !== null && 'format' in found ? found.format : undefined;
+  if (typeof format === 'number' && format > FORMAT) {
+    const text = `Cannot read the leader record: it has format ${format} and this program knows ${FORMAT}`;
+    throw new ClusterError('record-format', `${text} (use a newer version)`);
+  }
+  if (format !== FORMAT || !isRecord(found))
+    throw new ClusterError('record-damaged', 'Cannot read the leader record: fields are missing');
+  const { holder, name, peerUrls, epoch, counter, released } = found;
+  return { holder, name, peerUrls, epoch, counter, released };
+}
+
+function isRecord(found: unknown): found is LeaderRecord {
+  const record = found as Partial<Record<keyof LeaderRecord, unknown>>;
+  return (
+    typeof record.holder === 'string' &&
+    typeof record.name === 'string' &&
+    Array.isArray(record.peerUrls) &&
+    record.peerUrls.every((url) => typeof url === 'string') &&
+    Number.isSafeInteger(record.epoch) &&
+    Number.isSafeInteger(record.counter) &&
+    typeof record.released === 'boolean'
+  );
+}
