@@ -1,6 +1,6 @@
 import { ConfigError } from './errors.ts';
 import { ignoreForeign, resolveAlias, unknownFlag, type Given } from './flags.ts';
-import { FOREIGN_FLAGS, TLS_FILE_FLAGS, TLS_FILE_KEYS } from './foreign-flags.ts';
+import { FILE_BLOCKS, FOREIGN_FLAGS, type FileBlock } from './foreign-flags.ts';
 import { SCHEMA } from './schema.ts';
 
 const OWN_FLAGS: ReadonlyMap<string, string> = new Map(
@@ -21,7 +21,7 @@ interface FileEntry {
 export function readFileSettings(document: unknown, path: string, warn: (message: string) => void): Given {
   const given: Given = new Map();
   const ignored = new Set<string>();
-  for (const { key, value, origin } of entriesOf(document, path, warn)) {
+  for (const { key, value, origin } of entriesOf(document, path)) {
     const flag = resolveAlias(key, warn);
     const placeholder = OWN_FLAGS.get(flag);
     if (placeholder === undefined && !FOREIGN_FLAGS.has(flag)) throw unknownFlag(origin, flag);
@@ -36,23 +36,23 @@ export function readFileSettings(document: unknown, path: string, warn: (message
   return given;
 }
 
-/** The keys of the file, and those of etcd's block for the TLS of clients, under the names of their flags. */
-function* entriesOf(document: unknown, path: string, warn: (message: string) => void): Iterable<FileEntry> {
+/** The keys of the file, and those of etcd's blocks for TLS, under the names of their flags. */
+function* entriesOf(document: unknown, path: string): Iterable<FileEntry> {
   for (const [key, value] of Object.entries(objectOf(document, path))) {
     const origin = `${key} in ${path}`;
-    if (key === 'client-transport-security') yield* tlsEntriesOf(value, origin);
-    else if (key === 'peer-transport-security') warn(`${origin} has no meaning here and is ignored`);
-    else yield { key, value, origin };
+    const block = FILE_BLOCKS.get(key);
+    if (block === undefined) yield { key, value, origin };
+    else yield* blockEntriesOf(block, value, origin);
   }
 }
 
-function* tlsEntriesOf(block: unknown, path: string): Iterable<FileEntry> {
-  for (const [name, value] of Object.entries(objectOf(block, path))) {
+function* blockEntriesOf({ keys, flags }: FileBlock, content: unknown, path: string): Iterable<FileEntry> {
+  for (const [name, value] of Object.entries(objectOf(content, path))) {
     const origin = `${name} of ${path}`;
-    // The port for clients never looks at it, in etcd either.
+    // The port for clients never looks at it, in etcd either; certificates of peers are not compared with addresses here.
     if (name === 'skip-client-san-verification') continue;
-    const key = TLS_FILE_KEYS.get(name) ?? name;
-    if (!TLS_FILE_FLAGS.has(key)) throw unknownFlag(origin, key);
+    const key = keys.get(name) ?? name;
+    if (!flags.has(key)) throw unknownFlag(origin, key);
     yield { key, value, origin };
   }
 }

@@ -28,20 +28,17 @@ const IGNORED_WITH_VALUE = `
   experimental-downgrade-check-time experimental-max-learners experimental-snapshot-catchup-entries
   experimental-warning-apply-duration experimental-warning-unary-request-duration feature-gates
   heartbeat-interval
-  initial-advertise-peer-urls initial-cluster initial-cluster-state initial-cluster-token
-  listen-peer-urls log-outputs log-rotation-config-json logger max-learners max-snapshots max-wals metrics
+  initial-cluster initial-cluster-state initial-cluster-token
+  log-outputs log-rotation-config-json logger max-learners max-snapshots max-wals metrics
   raft-read-timeout raft-write-timeout snapshot-catchup-entries snapshot-count v2-deprecation wal-dir
   warning-apply-duration warning-unary-request-duration`;
 
 /**
- * TLS between members of a cluster, which this server does not talk to, and the certificate that etcd's gateway shows to
- * etcd, which are one here: accepted with a warning.
+ * Which certificates of other members etcd compares with their addresses, which is not done here, and the certificate that
+ * etcd's gateway shows to etcd, which are one here: accepted with a warning.
  */
-const IGNORED_TLS_BOOLEAN = `
-  experimental-peer-skip-client-san-verification peer-auto-tls peer-client-cert-auth peer-skip-client-san-verification`;
-const IGNORED_TLS_WITH_VALUE = `
-  client-cert-file client-key-file peer-cert-allowed-cn peer-cert-allowed-hostname peer-cert-file
-  peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file peer-trusted-ca-file`;
+const IGNORED_TLS_BOOLEAN = `experimental-peer-skip-client-san-verification peer-skip-client-san-verification`;
+const IGNORED_TLS_WITH_VALUE = `client-cert-file client-key-file`;
 
 export interface ForeignFlag {
   readonly isBoolean: boolean;
@@ -59,17 +56,47 @@ export const ALIASES: ReadonlyMap<string, string> = new Map([
   ['experimental-watch-progress-notify-interval', 'watch-progress-notify-interval'],
 ]);
 
-/** What etcd's config file calls a flag inside `client-transport-security`; other keys there are flags as they are. */
-export const TLS_FILE_KEYS: ReadonlyMap<string, string> = new Map([
-  ['allowed-cn', 'client-cert-allowed-cn'],
-  ['allowed-hostname', 'client-cert-allowed-hostname'],
+/** A block of etcd's config file. Inside of it flags have names of their own. */
+export interface FileBlock {
+  /** Name inside -> flag. */
+  readonly keys: ReadonlyMap<string, string>;
+  /** All flags that may be inside. */
+  readonly flags: ReadonlySet<string>;
+}
+
+/** What etcd's config file has in blocks: TLS with clients, and with the other members. Other names are flags as they are. */
+export const FILE_BLOCKS: ReadonlyMap<string, FileBlock> = new Map([
+  [
+    'client-transport-security',
+    block(
+      [
+        ['allowed-cn', 'client-cert-allowed-cn'],
+        ['allowed-hostname', 'client-cert-allowed-hostname'],
+      ],
+      [
+        ...['cert-file', 'key-file', 'client-cert-file', 'client-key-file', 'client-cert-auth'],
+        ...['trusted-ca-file', 'auto-tls', 'client-cert-allowed-cn', 'client-cert-allowed-hostname'],
+      ],
+    ),
+  ],
+  [
+    'peer-transport-security',
+    block([
+      ...['cert-file', 'key-file', 'client-cert-file', 'client-key-file', 'client-cert-auth'].map(peerKey),
+      ...['trusted-ca-file', 'auto-tls'].map(peerKey),
+      ['allowed-cn', 'peer-cert-allowed-cn'],
+      ['allowed-hostname', 'peer-cert-allowed-hostname'],
+    ]),
+  ],
 ]);
 
-/** All flags that may be inside `client-transport-security`. */
-export const TLS_FILE_FLAGS: ReadonlySet<string> = new Set([
-  ...['cert-file', 'key-file', 'client-cert-file', 'client-key-file', 'client-cert-auth', 'trusted-ca-file'],
-  ...['auto-tls', 'client-cert-allowed-cn', 'client-cert-allowed-hostname'],
-]);
+function block(keys: readonly [string, string][], flags: readonly string[] = []): FileBlock {
+  return { keys: new Map(keys), flags: new Set([...flags, ...keys.map(([, flag]) => flag)]) };
+}
+
+function peerKey(name: string): [string, string] {
+  return [name, `peer-${name}`];
+}
 
 function entries(names: string, flag: ForeignFlag): [string, ForeignFlag][] {
   return names

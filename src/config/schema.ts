@@ -31,6 +31,9 @@ function row<T, D extends string | undefined>(definition: SettingRow<T, D>): Set
   return definition;
 }
 
+/** etcd's port for its members among one another. */
+export const DEFAULT_PEER_URL = 'http://localhost:2380';
+
 const GIB = 2 ** 30;
 const DAY_MS = 24 * 3_600_000;
 const YEAR_MS = 365 * DAY_MS;
@@ -59,7 +62,7 @@ export const SCHEMA = {
     flag: 'data-dir',
     type: text,
     default: 'engram-data',
-    doc: 'Directory of the level engine. One server at a time can use it. Certificates of --auto-tls are kept here too.',
+    doc: 'Directory of the level engine. One server at a time can use it. Certificates of --auto-tls and --peer-auto-tls are kept here too.',
   }),
   tikvPd: row({
     flag: 'tikv-pd',
@@ -117,6 +120,32 @@ export const SCHEMA = {
     defaultShown: 'what is listened on',
     doc: 'What MemberList tells clients to connect to.',
   }),
+  listenPeerUrls: row({
+    flag: 'listen-peer-urls',
+    type: urls,
+    default: undefined,
+    defaultShown: DEFAULT_PEER_URL,
+    doc: 'Where the other servers of a cluster are served. Only used with an engine that several servers share.',
+  }),
+  initialAdvertisePeerUrls: row({
+    flag: 'initial-advertise-peer-urls',
+    type: urls,
+    default: undefined,
+    defaultShown: 'what is listened on',
+    doc: 'What the other servers connect to, and MemberList shows.',
+  }),
+  leaderLease: row({
+    flag: 'leader-lease',
+    type: durationMs({ min: 200, max: 60_000 }),
+    default: '800ms',
+    doc: 'For how long a leader leads without renewing. Others take over a little later when it fails, and when it only pauses.',
+  }),
+  linearizableReads: row({
+    flag: 'linearizable-reads',
+    type: choice('lease', 'engine'),
+    default: 'lease',
+    doc: 'What confirms linearizable reads: the leader lease, which needs clocks that run equally fast within 10 %, or a read of the engine.',
+  }),
   listenMetricsUrls: row({
     flag: 'listen-metrics-urls',
     type: urls,
@@ -166,6 +195,66 @@ export const SCHEMA = {
     default: '',
     doc: 'Common names of which a client certificate must have one. Empty: any will do.',
   }),
+  peerCertFile: row({
+    flag: 'peer-cert-file',
+    type: path,
+    default: '',
+    doc: 'The certificate, and those of its issuers after it, that is shown to other servers of the cluster. Read again when it changes.',
+  }),
+  peerKeyFile: row({
+    flag: 'peer-key-file',
+    type: path,
+    default: '',
+    doc: 'The key of --peer-cert-file.',
+  }),
+  peerClientCertFile: row({
+    flag: 'peer-client-cert-file',
+    type: path,
+    default: '',
+    doc: 'The certificate that is shown to servers which this one connects to, if it is not --peer-cert-file.',
+  }),
+  peerClientKeyFile: row({
+    flag: 'peer-client-key-file',
+    type: path,
+    default: '',
+    doc: 'The key of --peer-client-cert-file.',
+  }),
+  peerTrustedCaFile: row({
+    flag: 'peer-trusted-ca-file',
+    type: path,
+    default: '',
+    doc: 'Authorities of the certificates of other servers. If given, who connects to the peer port needs one.',
+  }),
+  peerClientCertAuth: row({
+    flag: 'peer-client-cert-auth',
+    type: boolean,
+    default: 'false',
+    doc: 'Other servers need a certificate of --peer-trusted-ca-file. It alone says the same.',
+  }),
+  peerCrlFile: row({
+    flag: 'peer-crl-file',
+    type: path,
+    default: '',
+    doc: 'List of revoked certificates of other servers, in DER or PEM.',
+  }),
+  peerCertAllowedHostname: row({
+    flag: 'peer-cert-allowed-hostname',
+    type: list,
+    default: '',
+    doc: 'Host names or addresses of which the certificate of another server must have one. Empty: any will do.',
+  }),
+  peerCertAllowedCn: row({
+    flag: 'peer-cert-allowed-cn',
+    type: list,
+    default: '',
+    doc: 'Common names of which the certificate of another server must have one. Empty: any will do.',
+  }),
+  peerAutoTls: row({
+    flag: 'peer-auto-tls',
+    type: boolean,
+    default: 'false',
+    doc: 'Without --peer-cert-file: make a certificate that signs itself, in fixtures/peer of --data-dir. Nobody is verified.',
+  }),
   cipherSuites: row({
     flag: 'cipher-suites',
     type: list,
@@ -194,7 +283,7 @@ export const SCHEMA = {
     flag: 'self-signed-cert-validity',
     type: integer({ min: 1, max: 1000 }),
     default: '1',
-    doc: 'Years for which a certificate of --auto-tls is valid. When they are over, the next start makes another.',
+    doc: 'Years for which a certificate of --auto-tls or --peer-auto-tls is valid. When they are over, the next start makes another.',
   }),
   grpcKeepaliveMinTime: row({
     flag: 'grpc-keepalive-min-time',

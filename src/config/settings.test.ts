@@ -111,11 +111,6 @@ describe('flags of etcd', () => {
     expect(FOREIGN_FLAGS.size + own.size).toBeGreaterThan(140);
   });
 
-  test('for TLS between members are ignored: there is no traffic between members', async () => {
-    const args = ['--peer-auto-tls', '--listen-peer-urls=https://127.0.0.1:2380', '--peer-cert-file=/a.pem'];
-    expect((await read(args)).warnings).toHaveLength(3);
-  });
-
   test("kubeadm's old name of the progress interval works", async () => {
     const { settings, warnings } = await read(['--experimental-watch-progress-notify-interval=5s']);
     expect(settings.watchProgressNotifyInterval).toBe(5000);
@@ -313,14 +308,13 @@ describe('TLS', () => {
         '  auto-tls: false',
         '  allowed-cn: [alice, bob]',
         '  skip-client-san-verification: true',
-        'peer-transport-security: {cert-file: /p.pem}',
         'cipher-suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]',
         'tls-min-version: TLS1.2',
         'grpc-keepalive-interval: 1000000000',
       ].join('\n'),
     );
     const { settings, warnings } = await read([`--config-file=${file}`]);
-    expect(warnings).toEqual([`peer-transport-security in ${file} has no meaning here and is ignored`]);
+    expect(warnings).toEqual([]);
     expect(settings).toMatchObject({
       ...{ certFile: '/c.pem', keyFile: '/k.pem', clientCertAuth: true, trustedCaFile: '/ca.pem' },
       ...{ clientCertAllowedCn: ['alice', 'bob'], grpcKeepaliveInterval: 1000 },

@@ -3,9 +3,10 @@ import { readEnvironment } from './environment.ts';
 import { ConfigError } from './errors.ts';
 import { readFileSettings } from './file.ts';
 import { readFlags, type Given } from './flags.ts';
+import { checkPeers, usesPeers } from './peers.ts';
 import { defaultQuotaBytes } from './quota.ts';
 import { parseRetention, type Retention } from './retention.ts';
-import { SCHEMA, type SettingName, type SettingRow, type Values } from './schema.ts';
+import { DEFAULT_PEER_URL, SCHEMA, type SettingName, type SettingRow, type Values } from './schema.ts';
 import { checkTikv } from './tikv.ts';
 import { checkTls } from './tls.ts';
 import { ValueProblem } from './values.ts';
@@ -15,6 +16,8 @@ export interface Settings extends Omit<
   Values,
   'configFile' | 'autoCompactionMode' | 'autoCompactionRetention'
 > {
+  /** The default filled in; none with an engine that is not shared, where there are no peers. */
+  readonly listenPeerUrls: string[];
   readonly autoCompaction: Retention;
   /** The default filled in; Infinity when there is no quota. */
   readonly quotaBackendBytes: number;
@@ -61,10 +64,12 @@ function check(sources: readonly Given[], warn: (message: string) => void): Sett
   const checked = values as unknown as Values;
   checkTls(checked, warn);
   checkTikv(checked, warn);
+  checkPeers(checked, warn);
   const { configFile: _path, autoCompactionMode, autoCompactionRetention, ...rest } = checked;
   const quota = rest.quotaBackendBytes;
   return {
     ...rest,
+    listenPeerUrls: usesPeers(checked) ? (checked.listenPeerUrls ?? [DEFAULT_PEER_URL]) : [],
     autoCompaction: guarded(originOf('auto-compaction-retention', sources), () =>
       parseRetention(autoCompactionMode, autoCompactionRetention),
     ),
