@@ -1,7 +1,10 @@
 /** Several nodes on one engine: who leads, who follows, and how calls reach the one who can answer them. */
+export type { ClusterMember, ClusterNodeApi, ForwardedAnswer, ServeForwarded } from './cluster-node-api.ts';
 export type { ClusterErrorCode } from './errors.ts';
 export { ClusterError } from './errors.ts';
 export type { LeaderLeaseListener, LeaderLeaseOptions } from './leader-lease.ts';
 export { LeaderLease } from './leader-lease.ts';
 export type { LeaderRecord } from './leader-record.ts';
 export { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';
+export type { MemberFacts, MembersOptions } from './members.ts';
+export { Members } from './members.ts';
