@@ -1,0 +1,165 @@
+import type { Cancel, Clock, Scheduler } from '../base/index.ts';
+import type { StoreErrorCode } from '../store/index.ts';
+
+export interface SharedAskOptions {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  /** Sends a question. Its answer comes by `answered` with this id, in the same turn at the earliest. */
+  readonly send: (id: number) => void;
+  /** Who has waited so long is refused with `Timeout`. */
+  readonly timeoutMs: number;
+  /** More than so many at once are refused with `TooManyRequests`. */
+  readonly askersMax: number;
+  /** A planted fault: who comes while a question is under way shares its answer. */
+  readonly joins?: boolean;
+}
+
+interface Asker<T> {
+  readonly done: (answer: T | StoreErrorCode) => void;
+  readonly untilMs: number;
+}
+
+/**
+ * One question serves all who came before it was sent.
+ *
+ * 1. Nobody gets the answer to a question that was sent before they asked: who comes while one is under way waits for the
+ *    next.
+ * 2. One question is under way at a time, and none longer than `timeoutMs`.
+ * 3. Everybody is told exactly once, never inside `ask`.
+ */
+export class SharedAsk<T> {
+  readonly #options: SharedAskOptions;
+  /** All came before those who wait. */
+  #underWay: Asker<T>[] | undefined;
+  #waiting: Asker<T>[] = [];
+  #lastId = 0;
+  #isOpen = false;
+  #isDue = false;
+  #isClosed = false;
+  #cancelPause: Cancel | undefined;
+  #cancelTimeout: Cancel | undefined;
+
+  constructor(options: SharedAskOptions) {
+    this.#options = options;
+  }
+
+  /** The id of the question that was sent last; 0 before the first. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  ask(done: (answer: T | StoreErrorCode) => void): void {
+    const { clock, scheduler, timeoutMs, askersMax, joins } = this.#options;
+    if (this.#isClosed) return scheduler.soon(() => done('Stopped'));
+    const count = this.#waiting.length + (this.#underWay?.length ?? 0);
+    if (count >= askersMax) return scheduler.soon(() => done('TooManyRequests'));
+    const asker = { done, untilMs: clock.nowMs() + timeoutMs };
+    if (joins === true && this.#underWay !== undefined) this.#underWay.push(asker);
+    else this.#waiting.push(asker);
+    this.#arm();
+    this.#schedule();
+  }
+
+  /** Questions can be sent from now on. */
+  open(): void {
+    this.#isOpen = true;
+    this.#endPause();
+    this.#schedule();
+  }
+
+  /** No question can be sent until `open`. The one under way will not be answered: who shares it waits for the next. */
+  shut(): void {
+    this.#isOpen = false;
+    this.#endPause();
+    this.#takeBack();
+  }
+
+  /** The answer to a question; one that is not under way any more has no effect. */
+  answered(id: number, answer: T | StoreErrorCode): void {
+    if (!this.#isUnderWay(id)) return;
+    const askers = this.#underWay ?? [];
+    this.#underWay = undefined;
+    for (const { done } of askers) done(answer);
+    this.#schedule();
+  }
+
+  /** A question has no answer; after `pauseMs` another is sent, also for those who have come meanwhile. */
+  unanswered(id: number, pauseMs: number): void {
+    if (!this.#isUnderWay(id)) return;
+    this.#takeBack();
+    this.#cancelPause = this.#options.scheduler.after(pauseMs, () => {
+      this.#cancelPause = undefined;
+      this.#schedule();
+    });
+  }
+
+  /** Refuses all with `Stopped`, those who come later too. */
+  close(): void {
+    this.shut();
+    this.#isClosed = true;
+    this.#cancelTimeout?.();
+    for (const { done } of this.#waiting.splice(0)) done('Stopped');
+  }
+
+  #isUnderWay(id: number): boolean {
+    return this.#underWay !== undefined && id === this.#lastId;
+  }
+
+  #takeBack(): void {
+    if (this.#underWay === undefined) return;
+    this.#waiting = [...this.#underWay, ...this.#waiting];
+    this.#underWay = undefined;
+  }
+
+  #endPause(): void {
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
+  }
+
+  /** Not before the next turn, so that all of one turn share a question. */
+  #schedule(): void {
+    if (this.#isDue || !this.#canSend()) return;
+    this.#isDue = true;
+    this.#options.scheduler.soon(() => {
+      this.#isDue = false;
+      if (this.#canSend()) this.#send();
+    });
+  }
+
+  #canSend(): boolean {
+    if (!this.#isOpen || this.#cancelPause !== undefined) return false;
+    return this.#underWay === undefined && this.#waiting.length > 0;
+  }
+
+  #send(): void {
+    this.#underWay = this.#waiting;
+    this.#waiting = [];
+    this.#options.send(++this.#lastId);
+  }
+
+  /** One timer for all: everybody waits equally long, so that who came first is due first. */
+  #arm(): void {
+    if (this.#cancelTimeout !== undefined) return;
+    const first = this.#underWay?.[0] ?? this.#waiting[0];
+    if (first === undefined) return;
+    const { clock, scheduler } = this.#options;
+    this.#cancelTimeout = scheduler.after(Math.max(1, first.untilMs - clock.nowMs()), () => {
+      this.#cancelTimeout = undefined;
+      this.#expire();
+      this.#arm();
+    });
+  }
+
+  #expire(): void {
+    const nowMs = this.#options.clock.nowMs();
+    const isLate = (asker: Asker<T>): boolean => asker.untilMs <= nowMs;
+    const late = [...(this.#underWay ?? []), ...this.#waiting].filter(isLate);
+    if (late.length === 0) return;
+    this.#waiting = this.#waiting.filter((asker) => !isLate(asker));
+    // A question that nobody waits for any more is given up: it must not keep the next one back.
+    const asked = this.#underWay?.filter((asker) => !isLate(asker));
+    this.#underWay = asked?.length === 0 ? undefined : asked;
+    for (const { done } of late) done('Timeout');
+    this.#schedule();
+  }
+}
