@@ -3,12 +3,12 @@
  * `${ENGRAM_TOOLS:-~/.cache/engram}/NAME-VERSION/`.
  *
  *     npm run tools                      builds everything
- *     npm run tools -- etcd kube h2spec  builds what is named (`etcd-3.6`, `etcd-3.7`, `kube`, `h2spec`, `tikv`; `etcd` is
- *                                        both)
+ *     npm run tools -- etcd kube h2spec  builds what is named (`etcd-3.6`, `etcd-3.7`, `kube`, `h2spec`, `tikv`,
+ *                                        `cluster`; `etcd` is both)
  *
  * A build happens in a scratch module of its own, because `go install` refuses modules with replace directives. It is
  * atomic (built aside, then renamed), idempotent, and at most one process builds one tool at a time. What has its
- * sources here (test/tikv-fixture) has their digest for a version, so that an older build is never taken for it.
+ * sources here (test/tikv-fixture, test/cluster/go-load) has their digest for a version, so that an older build is never taken for it.
  */
 
 import { spawn } from 'node:child_process';
@@ -30,7 +30,8 @@ export type ToolName =
   | 'h2spec'
   | 'tikv-fixture'
   | 'tikv-fixture-check'
-  | 'tikv-fixture-bench';
+  | 'tikv-fixture-bench'
+  | 'cluster-load';
 
 /** Where a tool is, or why it is not there: `reason` is a sentence for a `SKIPPED` line. */
 export type ToolLookup = { kind: 'found'; path: string } | { kind: 'missing'; reason: string };
@@ -95,7 +96,7 @@ function kubernetesLdflags(version: string, major: string, minor: string): strin
 
 /** The TiKV-protocol server that the suites of the TiKV client and engine run on, and its companions. */
 function fixtureRecipe(): Recipe {
-  const sources = join(dirname(dirname(fileURLToPath(import.meta.url))), 'test', 'tikv-fixture');
+  const sources = sourcesAt('test', 'tikv-fixture');
   return {
     name: 'tikv-fixture',
     version: digestOf(sources),
@@ -109,6 +110,24 @@ function fixtureRecipe(): Recipe {
     requires: {},
     ldflags: '-s -w',
   };
+}
+
+/** A load on a cluster by etcd's own Go client, for test:cluster. */
+function clusterLoadRecipe(): Recipe {
+  const sources = sourcesAt('test', 'cluster', 'go-load');
+  return {
+    name: 'cluster-load',
+    version: digestOf(sources),
+    words: ['cluster', 'cluster-load'],
+    sources,
+    programs: { 'cluster-load': '.' },
+    requires: {},
+    ldflags: '-s -w',
+  };
+}
+
+function sourcesAt(...path: readonly string[]): string {
+  return join(dirname(dirname(fileURLToPath(import.meta.url))), ...path);
 }
 
 /** Short, over the paths and bytes of a module's files. */
@@ -154,6 +173,7 @@ const recipes: readonly Recipe[] = [
     ldflags: '-s -w',
   },
   fixtureRecipe(),
+  clusterLoadRecipe(),
 ];
 
 /** The directory that holds all built tools. */

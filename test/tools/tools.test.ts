@@ -75,12 +75,14 @@ describe('tools', () => {
   test('that are built from sources of this repository carry their digest', () => {
     const [fixture] = recipesFor(['tikv']);
     expect(fixture).toMatchObject({ name: 'tikv-fixture', version: expect.stringMatching(/^[0-9a-f]{12}$/) });
+    const [load] = recipesFor(['cluster']);
+    expect(load).toMatchObject({ name: 'cluster-load', version: expect.stringMatching(/^[0-9a-f]{12}$/) });
   });
 
   test('are named by words, and an unknown word lists the known ones', () => {
     expect(recipesFor(['etcd']).map(({ version }) => version)).toEqual(['3.7.3', '3.6.14']);
     expect(recipesFor(['kube', 'h2spec']).map(({ name }) => name)).toEqual(['kubernetes', 'h2spec']);
-    expect(recipesFor([])).toHaveLength(5);
+    expect(recipesFor([])).toHaveLength(6);
     expect(() => recipesFor(['moon'])).toThrow('known are etcd, etcd-3.7');
   });
 });
