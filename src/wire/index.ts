@@ -20,6 +20,9 @@ export { LongMessage } from './long-message.ts';
 export * from './maintenance-messages.ts';
 export type { FieldKind, FieldShape, MessageShape } from './message-shape.ts';
 export * from './messages.ts';
+export { decodePeerMessage, peerItemsMax } from './peer-decode.ts';
+export { encodePeerMessage, joinedPeerMessage } from './peer-encode.ts';
+export * from './peer-message.ts';
 export * from './protos.ts';
 export { decodePutRequest, encodePutRequest, encodePutResponse } from './put.ts';
 export {
