@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
-import type { CleanerOptions, LogFaults, LogLimits, LogWriterOptions } from '../log/index.ts';
+import type { ChunkFormats, CleanerOptions, LogFaults, LogLimits, LogWriterOptions } from '../log/index.ts';
 import type { AutoCompactionOptions } from './auto-compaction.ts';
 import type { StoreErrorCode } from './errors.ts';
 import type { StoreLimits } from './limits.ts';
@@ -29,6 +29,13 @@ export interface StoreOptions {
   readonly lease: { holds(): boolean };
   /** Without it, a store that does not lead answers no linearizable read. */
   readonly readIndex?: ReadIndex;
+  /**
+   * Confirms, later, that this node led at a time after this call, or tells why that is not known. Given where clocks are
+   * not trusted: then answers that wrote nothing and need the lead wait for it, beside the lease.
+   */
+  readonly confirm?: (done: (refusal: StoreErrorCode | undefined) => void) => void;
+  /** @default what this program writes, for one that is alone */
+  readonly chunkFormat?: ChunkFormats;
   readonly limits?: Partial<StoreLimits>;
   readonly logLimits?: Partial<LogLimits>;
   readonly cleanerLimits?: NonNullable<CleanerOptions['limits']>;
