@@ -5,14 +5,12 @@ import type { ByteRuns } from '../../src/base/index.ts';
 import type { OpResult, Store, StoreError, TxnResult } from '../../src/store/index.ts';
 import type { Answer, Call, CallRecord } from './history.ts';
 import { show } from './history.ts';
-import type { Node } from './node.ts';
 import type { Profile } from './profile.ts';
 import { KEYS, LEASES } from './profile.ts';
 import { describe, drawTxn, requestOf } from './txn.ts';
 import type { World } from './world.ts';
 import type { SeededRandom } from '../../src/base/index.ts';
 
-const CALL_TIMEOUT_MS = 900;
 const RANGE = { limit: 0, sortOrder: 0, sortTarget: 0, keysOnly: false, countOnly: false };
 const FILTERS = { minModRevision: 0, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 0 };
 
@@ -24,12 +22,36 @@ export interface Gossip {
   readonly modRevisions: Map<string, number>;
 }
 
+/** What goes with a call: the padding of its values, and the time of leases that it grants. */
+export interface More {
+  readonly pad: string;
+  readonly ttl: number;
+}
+
+/** Whoever takes calls. */
+export interface CallTarget {
+  call(call: Call, more: More, answered: (answer: Answer) => void): void;
+}
+
+export type ClientProfile = Pick<
+  Profile,
+  'idleMs' | 'leaseTtl' | 'paddingMax' | 'compactions' | 'hashes' | 'reads' | 'txns'
+> & {
+  /** Chance per call of LeaseLeases. */
+  readonly leaseLists?: number;
+};
+
 export interface ClientOptions {
   readonly world: World;
-  readonly profile: Profile;
+  readonly profile: ClientProfile;
   readonly gossip: Gossip;
   readonly records: CallRecord[];
-  readonly node: () => Node | undefined;
+  /** Where the next call goes. Undefined: nobody is there. */
+  readonly target: () => CallTarget | undefined;
+  /** Told of each answer. */
+  readonly answered?: (answer: Answer) => void;
+  /** A client waits for an answer no longer than this. */
+  readonly timeoutMs: number;
   /** Leases delete keys by themselves, which the linearizability model does not know. */
   readonly leases: boolean;
   readonly untilMs: number;
@@ -43,14 +65,13 @@ export async function runClient(options: ClientOptions, id: number): Promise<voi
   let page: Call | undefined;
   for (let at = 0; world.nowMs() < untilMs; at++) {
     await world.sleep('clients', random.next() * profile.idleMs);
-    const store = options.node()?.store;
-    if (store === undefined) continue;
+    const target = options.target();
+    if (target === undefined) continue;
     const call: Call = page ?? draw(options, random, `${id}-${at}`);
     const startMs = world.nowMs();
-    const answer = await perform(world, store, call, {
-      pad: padding(random, profile),
-      ttl: profile.leaseTtl,
-    });
+    const more = { pad: padding(random, profile), ttl: profile.leaseTtl };
+    const answer = await perform(options, target, { call, more });
+    options.answered?.(answer);
     const record = { client, call, startMs, endMs: world.nowMs(), answer };
     records.push(record);
     world.note(show(record));
@@ -67,7 +88,7 @@ function nextPage({ call, answer }: CallRecord, id: string): Call | undefined {
   return { ...call, id, key: `${last}\0`, revision: call.revision > 0 ? call.revision : answer.revision };
 }
 
-function padding(random: SeededRandom, profile: Profile): string {
+function padding(random: SeededRandom, profile: ClientProfile): string {
   return ';'.padEnd(1 + random.int(0, profile.paddingMax), 'x');
 }
 
@@ -81,6 +102,7 @@ function draw({ profile, gossip, leases }: ClientOptions, random: SeededRandom, 
     const revision = random.chance(0.5) ? Math.max(1, gossip.revision - random.int(0, 12)) : 0;
     return { kind: 'hash', id, revision };
   }
+  if (profile.leaseLists !== undefined && random.chance(profile.leaseLists)) return { kind: 'leases', id };
   if (random.chance(profile.reads)) {
     const revision = random.chance(0.25) ? Math.max(1, gossip.revision - random.int(0, 8)) : 0;
     const limit = random.chance(0.4) ? random.int(1, 3) : 0;
@@ -116,12 +138,11 @@ function learn(gossip: Gossip, { call, answer }: CallRecord): void {
   }
 }
 
-/** Sends the call to the store, with the network's time on both ways; what a dead node owes is unknown. */
+/** Sends the call, with the network's time on both ways; what a dead node owes is unknown. */
 function perform(
-  world: World,
-  store: Store,
-  call: Call,
-  more: { pad: string; ttl: number },
+  { world, timeoutMs }: ClientOptions,
+  target: CallTarget,
+  { call, more }: { call: Call; more: More },
 ): Promise<Answer> {
   return new Promise((resolve) => {
     let open = true;
@@ -129,8 +150,8 @@ function perform(
       if (open) resolve(answer);
       open = false;
     };
-    world.schedule('clients', CALL_TIMEOUT_MS, () => end({ kind: 'unknown' }));
-    send(store, call, more, (answer) => world.schedule('clients', 0.5, () => end(answer)));
+    world.schedule('clients', timeoutMs, () => end({ kind: 'unknown' }));
+    target.call(call, more, (answer) => world.schedule('clients', 0.5, () => end(answer)));
   });
 }
 
@@ -138,12 +159,8 @@ const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const listed = (runs: ByteRuns): KeyValue[] =>
   Array.from({ length: runs.count }, (_, i) => decodeKeyValue(runs.run(i)));
 
-function send(
-  store: Store,
-  call: Call,
-  { pad, ttl }: { pad: string; ttl: number },
-  answered: (answer: Answer) => void,
-): void {
+/** Has a store serve a call. */
+export function send(store: Store, call: Call, { pad, ttl }: More, answered: (answer: Answer) => void): void {
   const failed = (error: StoreError) => answered({ kind: 'error', code: error.code });
   const done = (error: StoreError | undefined, result: { revision: number }) =>
     error === undefined ? answered({ kind: 'done', revision: result.revision }) : failed(error);
@@ -211,6 +228,21 @@ function send(
       return store.leaseGrant({ id: call.lease, ttl }, done);
     case 'revoke':
       return store.leaseRevoke(call.lease, done);
+    case 'leases':
+      return store.leaseLeases((error, result) => {
+        if (error !== undefined) return failed(error);
+        answered({ kind: 'leases', revision: result.revision, ids: [...result.ids].sort().join() });
+      });
+    case 'keepAlive':
+      return store.leaseKeepAlive(call.lease, (error, result) => {
+        if (error === undefined) answered({ kind: 'alive', revision: result.revision, ttl: result.ttl });
+        else failed(error);
+      });
+    case 'timeToLive':
+      return store.leaseTimeToLive(call.lease, false, (error, result) => {
+        if (error === undefined) answered({ kind: 'alive', revision: result.revision, ttl: result.ttl });
+        else failed(error);
+      });
     case 'compact':
       return store.compact({ revision: call.revision, physical: false }, done);
   }

@@ -18,6 +18,9 @@ export type Call =
   /** HashKV. */
   | { readonly kind: 'hash'; readonly id: string; readonly revision: number }
   | { readonly kind: 'grant' | 'revoke'; readonly id: string; readonly lease: bigint }
+  | { readonly kind: 'keepAlive' | 'timeToLive'; readonly id: string; readonly lease: bigint }
+  /** LeaseLeases. */
+  | { readonly kind: 'leases'; readonly id: string }
   | { readonly kind: 'compact'; readonly id: string; readonly revision: number }; // prettier-ignore
 
 export type Answer =
@@ -42,6 +45,10 @@ export type Answer =
     }
   /** Took effect, or found what it found, without a revision of its own. */
   | { readonly kind: 'done'; readonly revision: number }
+  /** The leases that exist, in the order of their texts. */
+  | { readonly kind: 'leases'; readonly revision: number; readonly ids: string }
+  /** Of a lease: the seconds that it has left; not above 0 when there is none. */
+  | { readonly kind: 'alive'; readonly revision: number; readonly ttl: number }
   | { readonly kind: 'error'; readonly code: string }
   | { readonly kind: 'unknown' };
 
@@ -54,8 +61,10 @@ export interface CallRecord {
 }
 
 /** Errors that say for certain that the call had no effect. */
-const WITHOUT_EFFECT = new Set([
+export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'LeaderChanged',
+  'NoLeader',
+  'NotLeader',
   'LeaseNotFound',
   'LeaseExist',
   'Compacted',

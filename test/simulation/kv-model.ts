@@ -1,4 +1,5 @@
 import type { Answer, CallRecord } from './history.ts';
+import { WITHOUT_EFFECT } from './history.ts';
 import { checkLinearizable } from './linearizability.ts';
 import type { Model, Operation } from './linearizability.ts';
 import { evaluate } from './txn.ts';
@@ -95,13 +96,12 @@ function isRead(state: ModelState, call: Input, answer: Extract<Answer, { kind: 
 export function findViolation(records: readonly CallRecord[]): string | undefined {
   const operations: Operation<Input, Answer>[] = [];
   for (const { client, call, startMs, endMs, answer } of records) {
-    if (['grant', 'revoke', 'compact', 'hash'].includes(call.kind)) continue;
+    if (['grant', 'revoke', 'compact', 'hash', 'leases'].includes(call.kind)) continue;
     const isWrite = call.kind !== 'read';
     const plain = call.kind === 'read' && !call.serializable && call.revision === 0;
     const known = answer.kind === 'written' || (answer.kind === 'read' && (isWrite || plain));
     const unknown =
-      isWrite &&
-      (answer.kind === 'unknown' || (answer.kind === 'error' && answer.code.startsWith('Timeout')));
+      isWrite && (answer.kind === 'unknown' || (answer.kind === 'error' && !WITHOUT_EFFECT.has(answer.code)));
     if (known) operations.push({ client, input: call, call: startMs, output: answer, ret: endMs });
     else if (unknown)
       operations.push({ client, input: call, call: startMs, output: undefined, ret: Infinity });

@@ -3,14 +3,18 @@ import { EMPTY_BYTES, silentLogger } from '../../src/base/index.ts';
 import { Store } from '../../src/store/index.ts';
 
 import { WatchHub } from '../../src/watch/index.ts';
-import type { WatchSink, WatchStream } from '../../src/watch/index.ts';
+import type { WatchStream } from '../../src/watch/index.ts';
+import type { More } from './client.ts';
+import { send } from './client.ts';
+import type { Answer, Call } from './history.ts';
+import { openWatch } from './watch-sink.ts';
 import { KEYSPACE } from './oracle.ts';
 import type { Profile } from './profile.ts';
 import type { SimStore } from './sim-engine.ts';
 import type { World } from './world.ts';
 
 /** The cleaner is always at work, on chunks so small that a few calls fill many. */
-const EAGER = {
+export const EAGER = {
   stepBytesMax: 3_000,
   chunkBytesMin: 700,
   deadBytesMin: 1,
@@ -75,33 +79,18 @@ export class Node {
     [this.store, this.hub] = [store, hub];
   }
 
-  /**
-   * A watch stream whose responses reach `receive` after the network's time, as long as the node lives. Now and then the
-   * transport is full for a while. `ended` is told when the hub ends it.
-   */
   watch(receive: (response: Bytes) => void, ended: (code: string) => void): WatchStream | undefined {
-    const world = this.#world;
-    const random = world.random.fork(`sink-${this.owner}-${world.nowMs()}`);
-    let isFull = false;
-    let events: Bytes | undefined;
-    const sink: WatchSink = {
-      send: (slices) => {
-        // Other watchers may still get what has filled it: the same bytes behind another head.
-        if (isFull && slices.at(-1)?.buffer !== events?.buffer) ended('sent although the transport was full');
-        const response = Buffer.concat(slices);
-        world.schedule('watchers', 1, () => receive(response));
-        if (isFull || !random.chance(this.#profile.slowSinks)) return !isFull;
-        isFull = true;
-        events = slices.at(-1);
-        world.schedule(this.owner, random.next() * this.#profile.fullMs, () => {
-          isFull = false;
-          stream?.drained();
-        });
-        return false;
-      },
-      end: (end) => ended(end?.code ?? 'without a reason'),
-    };
-    const stream = this.hub?.open(sink);
-    return stream;
+    if (this.hub === undefined) return undefined;
+    return openWatch(this.hub, {
+      world: this.#world,
+      owner: this.owner,
+      profile: this.#profile,
+      receive,
+      ended,
+    });
+  }
+
+  call(call: Call, more: More, answered: (answer: Answer) => void): void {
+    if (this.store !== undefined) send(this.store, call, more, answered);
   }
 }

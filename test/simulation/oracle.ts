@@ -27,6 +27,8 @@ export class Oracle {
   readonly full = new State();
   /** When a revision landed. */
   readonly landedMs = new Map<number, number>([[1, 0]]);
+  /** When a sequence landed. */
+  readonly sequenceLandedMs = new Map<number, number>();
   readonly counts = { commits: 0, cleanings: 0, epochs: 0, continued: 0, fragments: 0 };
   readonly stored = new StoredLog(KEYSPACE);
   readonly #byRevision = new Map<number, Entry[]>();
@@ -103,6 +105,7 @@ export class Oracle {
       if (entry.revision > revision) this.landedMs.set(entry.revision, this.#nowMs());
     }
     this.full.sequence = header.last;
+    this.sequenceLandedMs.set(header.last, this.#nowMs());
   }
 
   /** A replay of what is stored yields the state, however the log has been cleaned; and the cover has no gap. */

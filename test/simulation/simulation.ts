@@ -17,6 +17,7 @@ import { World } from './world.ts';
 const TROUBLE_MS = 8_000;
 const CALM_MS = 8_000;
 const STEP_MS = 500;
+const CALL_TIMEOUT_MS = 900;
 /** A history of this many calls at most is also searched for a linearization. */
 const SEARCHED_CALLS_MAX = 400;
 
@@ -70,7 +71,7 @@ class Simulation {
       { ...all, key: 'k', rangeEnd: 'l', prevKv: false },
       { ...all, key: KEYS[0], rangeEnd: '', prevKv: true },
       { ...all, key: 'k', rangeEnd: 'n', prevKv: false, noPut: true },
-    ].map((spec, i) => new Watcher(this.#world, this.#oracle, spec, i % 2 === 0));
+    ].map((spec, i) => new Watcher(this.#world, this.#oracle, spec, { isFragmented: i % 2 === 0 }));
   }
 
   async run(): Promise<Verdict> {
@@ -80,14 +81,15 @@ class Simulation {
     void this.#trouble();
     void watchReplays(world, this.#store, oracle, this.#faults);
     const gossip: Gossip = { revision: 1, modRevisions: new Map() };
-    const node = () => this.#node;
+    const node = () => (this.#node?.hub === undefined ? undefined : this.#node);
     const untilMs = TROUBLE_MS + CALM_MS / 4;
     const options: ClientOptions = {
       world,
       profile: this.#profile,
       gossip,
       records: this.#records,
-      node,
+      target: () => (this.#node?.store === undefined ? undefined : this.#node),
+      timeoutMs: CALL_TIMEOUT_MS,
       leases,
       untilMs,
     };

@@ -2,13 +2,22 @@ import { decodeResponse } from '../etcd/protocol.ts';
 import type { Message } from '../etcd/protocol.ts';
 import type { WatchRecord, WatchResponse, WatchSpec } from '../validators/watch.ts';
 import { joinFragments, validateComplete, validateWatch } from '../validators/watch.ts';
+import type { Bytes } from '../../src/base/index.ts';
 import type { WatchStream } from '../../src/watch/index.ts';
-import type { Node } from './node.ts';
 import type { Oracle } from './oracle.ts';
 import type { World } from './world.ts';
 
 const WATCH = '/etcdserverpb.Watch/Watch';
 const latin1 = (bytes: unknown): string => (bytes as Buffer).toString('latin1');
+
+/** One incarnation of a node, as watchers see it. */
+export interface WatchServer {
+  /** Undefined: it serves nobody now. */
+  watch(receive: (response: Bytes) => void, ended: (code: string) => void): WatchStream | undefined;
+}
+
+/** Why a stream may end: when the engine cannot be read for long, and one that needs it gives up. The client comes again. */
+const MAY_END_BY: ReadonlySet<string> = new Set(['unavailable']);
 
 /** One watcher that resumes where it was whenever its node is gone, as etcd's clients do. */
 export class Watcher {
@@ -18,26 +27,33 @@ export class Watcher {
   readonly #isFragmented: boolean;
   readonly #lives: WatchRecord[] = [];
   #life: WatchRecord | undefined;
-  #node: Node | undefined;
+  #node: WatchServer | undefined;
+  readonly #mayEndBy: ReadonlySet<string>;
   #stream: WatchStream | undefined;
   /** The next revision that it has not seen; 0 before the first `created`. */
   #next = 0;
   /** The fragments so far of a response that is not complete. */
   #fragments: WatchResponse[] = [];
 
-  constructor(world: World, oracle: Oracle, spec: Omit<WatchSpec, 'startRevision'>, isFragmented: boolean) {
+  constructor(
+    world: World,
+    oracle: Oracle,
+    spec: Omit<WatchSpec, 'startRevision'>,
+    options: { readonly isFragmented: boolean; readonly mayEndBy?: ReadonlySet<string> },
+  ) {
     this.#world = world;
     this.#oracle = oracle;
     this.#spec = spec;
-    this.#isFragmented = isFragmented;
+    this.#isFragmented = options.isFragmented;
+    this.#mayEndBy = options.mayEndBy ?? MAY_END_BY;
   }
 
   /** Follows the node through its incarnations; now and then gives up by itself and resumes. */
-  async run(node: () => Node | undefined): Promise<void> {
+  async run(node: () => WatchServer | undefined): Promise<void> {
     for (;;) {
       await this.#world.sleep('watchers', 20 + this.#world.random.next() * 60);
       const current = node();
-      if (current?.hub === undefined) continue;
+      if (current === undefined) continue;
       if (current !== this.#node || this.#life === undefined) this.#begin(current);
       else if (this.#world.random.chance(0.02)) this.#leave();
       else if (this.#world.random.chance(0.2)) this.#stream?.receive({ kind: 'progress' });
@@ -49,7 +65,9 @@ export class Watcher {
     this.#life = undefined;
   }
 
-  #begin(node: Node): void {
+  #begin(node: WatchServer): void {
+    // Another node may be asked while this one lives.
+    this.#stream?.close();
     const spec: WatchSpec = { ...this.#spec, startRevision: this.#next };
     const life: WatchRecord = { spec, responses: [] };
     this.#lives.push(life);
@@ -61,13 +79,17 @@ export class Watcher {
         if (this.#life === life) this.#receive(life, decodeResponse(WATCH, Buffer.from(bytes)));
       },
       (reason) => {
-        // When the engine cannot be read for long, a stream that needs it may end; the client comes again.
-        this.#oracle.expect(reason === 'unavailable', () => `a watch stream: ${reason}`);
+        this.#oracle.expect(this.#mayEndBy.has(reason), () => `a watch stream: ${reason}`);
         if (this.#life === life) this.#life = undefined;
       },
     );
+    if (this.#stream === undefined) {
+      this.#life = undefined;
+      this.#lives.pop();
+      return;
+    }
     const filters = [...(spec.noPut ? [0] : []), ...(spec.noDelete ? [1] : [])];
-    this.#stream?.receive({
+    this.#stream.receive({
       kind: 'create',
       request: {
         key: Buffer.from(spec.key, 'latin1'),
