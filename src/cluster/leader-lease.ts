@@ -3,6 +3,7 @@ import { assert, equalBytes } from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';
 import type { LeaderRecord } from './leader-record.ts';
+import type { LeadClaim } from './lead-claim.ts';
 import { SharedRecord } from './shared-record.ts';
 
 /** A candidate waits longer than the lease by this: clocks may run 10 % fast or slow, and the holder's began earlier. */
@@ -42,7 +43,7 @@ export interface LeaderLeaseListener {
  *    run within 10 % of each other, no epoch begins while another's lease runs.
  * 3. An epoch is claimed by one node only, and each is higher than all before.
  */
-export class LeaderLease {
+export class LeaderLease implements LeadClaim {
   readonly #options: LeaderLeaseOptions;
   readonly #listener: LeaderLeaseListener;
   readonly #record: SharedRecord;
@@ -54,10 +55,15 @@ export class LeaderLease {
   #seen: Bytes | undefined;
   #seenSinceMs = 0;
   #hasSeen = false;
+  /** When it may be claimed, if it does not change. */
+  #dueAtMs = 0;
   /** Not before this time: the lead was handed to somebody else. */
   #standsBackUntilMs = -Infinity;
-  /** Who waits for the lease to be given up. */
+  /** Who waits for the lease to be given up, and for whom it is then: an incarnation, or empty. */
   #releasing: (() => void)[] = [];
+  #releasedTo = '';
+  /** The next look does not wait. */
+  #isLookDue = false;
   #running: Promise<void> | undefined;
   #wake: () => void = () => undefined;
 
@@ -84,13 +90,20 @@ export class LeaderLease {
     return this.#held?.epoch;
   }
 
+  /** Looks at the record at once: something is known to have changed. */
+  look(): void {
+    this.#isLookDue = true;
+    this.#wake();
+  }
+
   /**
-   * Gives the lease up, so that another need not wait for its end; this node does not claim it for a while. Resolves when
-   * that is written down, or cannot be.
+   * Gives the lease up, so that another need not wait for its end: at best `to`, for whom the others stand back for as long
+   * as a lease lasts. This node does not claim it for a while. Resolves when that is written down, or cannot be.
    */
-  async release(): Promise<void> {
+  async release(to: string): Promise<void> {
     if (this.#held === undefined) return;
     this.#untilMs = -Infinity;
+    this.#releasedTo = to;
     const released = new Promise<void>((resolve) => this.#releasing.push(resolve));
     this.#wake();
     await released;
@@ -107,6 +120,7 @@ export class LeaderLease {
   async #run(): Promise<void> {
     const { logger } = this.#options;
     while (!this.#abort.signal.aborted) {
+      this.#isLookDue = false;
       try {
         if (this.#held === undefined) await this.#look();
         else if (this.#releasing.length > 0) await this.#giveUp(this.#held);
@@ -125,7 +139,7 @@ export class LeaderLease {
     const { clock, leaseMs } = this.#options;
     this.#standsBackUntilMs = clock.nowMs() + leaseMs * 2;
     this.#lose();
-    const released = { ...held, counter: held.counter + 1, released: true };
+    const released = { ...held, counter: held.counter + 1, released: true, to: this.#releasedTo };
     await this.#record.replace(encodeLeaderRecord(held), encodeLeaderRecord(released));
   }
 
@@ -144,7 +158,7 @@ export class LeaderLease {
 
   /** Another has it, or nobody: watches the record, and claims it once it has not changed for long enough. */
   async #look(): Promise<void> {
-    const { clock, leaseMs } = this.#options;
+    const { clock } = this.#options;
     const bytes = await this.#record.read();
     const nowMs = clock.nowMs();
     const record = bytes === undefined ? undefined : decodeLeaderRecord(bytes);
@@ -153,9 +167,17 @@ export class LeaderLease {
       [this.#seen, this.#seenSinceMs, this.#hasSeen] = [bytes, nowMs, true];
       if (record?.released === false) this.#listener.follows(record);
     }
-    if (nowMs < this.#standsBackUntilMs) return;
-    const isFree = record === undefined || record.released;
-    if (isFree || nowMs - this.#seenSinceMs >= leaseMs * CANDIDATE_WAIT) await this.#claim(bytes, record);
+    this.#dueAtMs = this.#dueMs(record);
+    if (nowMs >= this.#dueAtMs) await this.#claim(bytes, record);
+  }
+
+  /** When this node may claim a record that does not change any more. */
+  #dueMs(record: LeaderRecord | undefined): number {
+    const { leaseMs, self } = this.#options;
+    let waitMs = leaseMs * CANDIDATE_WAIT;
+    if (record === undefined) waitMs = 0;
+    else if (record.released) waitMs = record.to === '' || record.to === self.holder ? 0 : leaseMs;
+    return Math.max(this.#seenSinceMs + waitMs, this.#standsBackUntilMs);
   }
 
   async #claim(bytes: Bytes | undefined, before: LeaderRecord | undefined): Promise<void> {
@@ -163,7 +185,7 @@ export class LeaderLease {
     const sentMs = clock.nowMs();
     const epoch = Math.max(before?.epoch ?? 0, epochInLog()) + 1;
     const { holder, name, peerUrls } = self;
-    const record: LeaderRecord = { holder, name, peerUrls, epoch, counter: 0, released: false };
+    const record: LeaderRecord = { holder, name, peerUrls, epoch, counter: 0, released: false, to: '' };
     const replaced = await this.#record.replace(bytes, encodeLeaderRecord(record));
     this.#hasSeen = false;
     if (replaced !== true) return;
@@ -180,19 +202,27 @@ export class LeaderLease {
     this.#listener.lost();
   }
 
-  /** Candidates look at different times, so that they seldom claim at once. */
+  /** Candidates look at different times, so that they seldom claim at once; but none later than when a lease has ended. */
   #pause(): Promise<void> {
-    const { scheduler, random, renewMs } = this.#options;
-    const delayMs = this.#held === undefined ? renewMs * (0.5 + random.next() / 2) : renewMs;
+    const { scheduler } = this.#options;
     return new Promise((resolve) => {
       let cancel: Cancel = () => undefined;
       this.#wake = () => {
         cancel();
         resolve();
       };
-      if (this.#abort.signal.aborted) resolve();
-      else cancel = scheduler.after(delayMs, resolve);
+      if (this.#abort.signal.aborted || this.#isLookDue) resolve();
+      else cancel = scheduler.after(this.#delayMs(), resolve);
     });
+  }
+
+  #delayMs(): number {
+    const { clock, random, renewMs } = this.#options;
+    if (this.#held !== undefined) return renewMs;
+    const delayMs = renewMs * (0.5 + random.next() / 2);
+    if (!this.#hasSeen) return delayMs;
+    const leftMs = this.#dueAtMs - clock.nowMs();
+    return leftMs > 0 ? Math.min(delayMs, leftMs) : delayMs;
   }
 }
 

@@ -13,15 +13,19 @@ export interface LeaderRecord {
   readonly epoch: number;
   /** Counts renewals, so that who looks twice sees whether the holder lives. */
   readonly counter: number;
-  /** The holder has given it up: nobody needs to wait. */
+  /** The holder has given it up: nobody needs to wait for the end of its lease. */
   readonly released: boolean;
+  /** Who is to have it next, an incarnation: the others let it go first. Empty: anybody. */
+  readonly to: string;
 }
 
 const FORMAT = 1;
 
 export function encodeLeaderRecord(record: LeaderRecord): Bytes {
-  const { holder, name, peerUrls, epoch, counter, released } = record;
-  return Buffer.from(JSON.stringify({ format: FORMAT, holder, name, peerUrls, epoch, counter, released }));
+  const { holder, name, peerUrls, epoch, counter, released, to } = record;
+  return Buffer.from(
+    JSON.stringify({ format: FORMAT, holder, name, peerUrls, epoch, counter, released, to }),
+  );
 }
 
 /** Throws ClusterError `record-damaged`, or `record-format` when a newer program wrote it. */
@@ -39,8 +43,8 @@ export function decodeLeaderRecord(bytes: Bytes): LeaderRecord {
   }
   if (format !== FORMAT || !isRecord(found))
     throw new ClusterError('record-damaged', 'Cannot read the leader record: fields are missing');
-  const { holder, name, peerUrls, epoch, counter, released } = found;
-  return { holder, name, peerUrls, epoch, counter, released };
+  const { holder, name, peerUrls, epoch, counter, released, to } = found;
+  return { holder, name, peerUrls, epoch, counter, released, to };
 }
 
 function isRecord(found: unknown): found is LeaderRecord {
@@ -52,6 +56,7 @@ function isRecord(found: unknown): found is LeaderRecord {
     record.peerUrls.every((url) => typeof url === 'string') &&
     Number.isSafeInteger(record.epoch) &&
     Number.isSafeInteger(record.counter) &&
-    typeof record.released === 'boolean'
+    typeof record.released === 'boolean' &&
+    typeof record.to === 'string'
   );
 }

@@ -1,5 +1,5 @@
 import type { Bytes, Random, Scheduler } from '../base/index.ts';
-import { equalBytes } from '../base/index.ts';
+import { equalBytes, pause } from '../base/index.ts';
 import type { Condition, Engine } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
 
@@ -69,15 +69,6 @@ export class SharedRecord {
 
   #pause(attempt: number): Promise<void> {
     const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10));
-    return new Promise((resolve) => {
-      const finish = () => {
-        this.#signal.removeEventListener('abort', finish);
-        cancel();
-        resolve();
-      };
-      const cancel = this.#scheduler.after(delayMs * (0.5 + this.#random.next() / 2), finish);
-      this.#signal.addEventListener('abort', finish);
-      if (this.#signal.aborted) finish();
-    });
+    return pause(this.#scheduler, delayMs * (0.5 + this.#random.next() / 2), this.#signal);
   }
 }
