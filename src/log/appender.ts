@@ -141,12 +141,13 @@ export class Appender {
 }
 
 /** Makes a chunk of a draft: its bytes as they are stored and sent. */
-export function finishDraft(draft: Draft, epoch: number, sequence: number): Buffer {
+export function finishDraft(draft: Draft, format: number, epoch: number, sequence: number): Buffer {
   assert(draft.entries > 0, 'a fresh chunk has entries');
   const { buffer, offset, length } = draft;
   const chunk = Buffer.allocUnsafe(CHUNK_HEADER_LENGTH + length);
   buffer.copy(chunk, CHUNK_HEADER_LENGTH, offset, offset + length);
   const header = {
+    format,
     epoch,
     first: sequence,
     last: sequence,

@@ -26,6 +26,8 @@ export interface ApplierOptions {
   readonly from?: number;
   /** The last revision that has been applied. @default 1 */
   readonly fromRevision?: number;
+  /** The highest chunk format that is read. @default 1 */
+  readonly knows?: number;
   /** @default none */
   readonly bounds?: Bounds;
   readonly faults?: LogFaults;
@@ -66,7 +68,7 @@ export class LogApplier {
   take(sequence: number, value: Bytes): void {
     if (sequence > this.#bounds.sequence)
       throw damaged(`chunk ${sequence}`, `the head says that the log ends at ${this.#bounds.sequence}`);
-    const chunk = readChunk(value, sequence);
+    const chunk = readChunk(value, sequence, this.#options.knows);
     this.#checkHeader(chunk);
     this.#columns.parse(chunk);
     this.#checkRevisions(chunk);

@@ -4,6 +4,14 @@ import type { Bytes } from '../base/index.ts';
 import { damaged, newerFormat } from './errors.ts';
 import { readU64, writeU64 } from './numbers.ts';
 
+/** Which chunk formats a program reads and writes. */
+export interface ChunkFormats {
+  /** The highest format that it reads; a chunk of a higher one is refused. */
+  readonly knows: number;
+  /** The format of what it writes now: at most `knows`, and what every node of the cluster knows. Cheap. */
+  readonly writes: () => number;
+}
+
 /**
  * A chunk, all integers little-endian:
  *
@@ -21,6 +29,7 @@ import { readU64, writeU64 } from './numbers.ts';
  *     60 entries (entry.ts)
  */
 export interface ChunkHeader {
+  readonly format: number;
   readonly epoch: number;
   readonly first: number;
   readonly last: number;
@@ -34,7 +43,9 @@ export interface ChunkHeader {
   readonly entriesLength: number;
 }
 
+/** The highest chunk format of this program. */
 export const CHUNK_FORMAT = 1;
+export const CHUNK_FORMATS: ChunkFormats = { knows: CHUNK_FORMAT, writes: () => CHUNK_FORMAT };
 export const CHUNK_HEADER_LENGTH = 60;
 
 const MAGIC = 0x43524745;
@@ -44,7 +55,7 @@ const SWEPT = 2;
 /** Writes the header at `at`, in front of entries that are there already, and checksums all of it. */
 export function writeChunkHeader(bytes: Buffer, header: ChunkHeader, at: number): void {
   bytes.writeUInt32LE(MAGIC, at);
-  bytes.writeUInt16LE(CHUNK_FORMAT, at + 8);
+  bytes.writeUInt16LE(header.format, at + 8);
   bytes.writeUInt16LE((header.continues ? CONTINUES : 0) | (header.swept ? SWEPT : 0), at + 10);
   bytes.writeUInt32LE(header.entryCount, at + 12);
   bytes.writeUInt32LE(header.entriesLength, at + 16);
@@ -66,20 +77,21 @@ export interface Chunk {
 }
 
 /**
- * Verifies magic, checksum, format and lengths of a chunk from the slot of `sequence`. Throws LogError `log-damaged` or
- * `log-format`.
+ * Verifies magic, checksum, format and lengths of a chunk from the slot of `sequence`. Throws LogError `log-damaged`, or
+ * `log-format` when its format is above `knows`.
  */
-export function readChunk(stored: Bytes, sequence: number): Chunk {
+export function readChunk(stored: Bytes, sequence: number, knows = CHUNK_FORMAT): Chunk {
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.length);
   const position = `chunk ${sequence}`;
   if (bytes.length < 10 || bytes.readUInt32LE(0) !== MAGIC) throw damaged(position, 'it is not a chunk');
   if (bytes.readUInt32LE(4) !== crc32(bytes.subarray(8))) throw damaged(position, 'its checksum is wrong');
   const format = bytes.readUInt16LE(8);
-  if (format > CHUNK_FORMAT) throw newerFormat(position, format, CHUNK_FORMAT);
+  if (format > knows) throw newerFormat(position, format, knows);
   if (format === 0 || bytes.length < CHUNK_HEADER_LENGTH)
     throw damaged(position, `${bytes.length} bytes of format ${format}`);
   const flags = bytes.readUInt16LE(10);
   const header: ChunkHeader = {
+    format,
     continues: (flags & CONTINUES) !== 0,
     swept: (flags & SWEPT) !== 0,
     entryCount: bytes.readUInt32LE(12),

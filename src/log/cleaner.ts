@@ -1,8 +1,8 @@
 import { assert } from '../base/index.ts';
 import type { Logger, Scheduler } from '../base/index.ts';
 import type { Engine, Write } from '../engine/index.ts';
-import { CHUNK_HEADER_LENGTH, readChunk } from './chunk.ts';
-import type { Chunk } from './chunk.ts';
+import { CHUNK_FORMATS, CHUNK_HEADER_LENGTH, readChunk } from './chunk.ts';
+import type { Chunk, ChunkFormats } from './chunk.ts';
 import { damaged } from './errors.ts';
 import { NO_FAULTS, planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
@@ -23,6 +23,8 @@ export interface CleanerOptions {
   /** Lets the event loop have its turn while a large chunk is judged. */
   readonly scheduler: Scheduler;
   readonly logger: Logger;
+  /** @default 1, for both */
+  readonly formats?: ChunkFormats;
   readonly limits?: Partial<CleanerLimits>;
   readonly faults?: LogFaults;
 }
@@ -111,6 +113,7 @@ export class Cleaner {
   readonly #options: CleanerOptions;
   readonly #limits: CleanerLimits;
   readonly #faults: LogFaults;
+  readonly #formats: ChunkFormats;
   #pass: Pass | undefined;
   #isStepping = false;
   /** Passes that were asked for. */
@@ -127,6 +130,7 @@ export class Cleaner {
     this.#options = options;
     this.#limits = { ...CLEANER_LIMITS, ...options.limits };
     this.#faults = options.faults ?? NO_FAULTS;
+    this.#formats = options.formats ?? CHUNK_FORMATS;
   }
 
   /** The pass under way. */
@@ -276,7 +280,8 @@ export class Cleaner {
       judged.push(await judge(chunk, { liveness, sweep: pass.sweep, faults: this.#faults, pause }));
     const runs = this.#plan(pass, judged);
     const changed = runs.filter((run) => run.length > 1 || this.#isWorthRewriting(pass, run[0]!));
-    const outputs = changed.map(rewrite);
+    const format = this.#formats.writes();
+    const outputs = changed.map((run) => rewrite(run, format));
     if (outputs.length > 0 && !(await this.#commit(changed, outputs))) {
       this.#pass = undefined;
       return;
@@ -296,7 +301,7 @@ export class Cleaner {
     await using snapshot = await engine.snapshot();
     for await (const entries of snapshot.scan({ gte: keys.slot(from), lt: keys.slot(to + 1) })) {
       for (const { key, value } of entries) {
-        const chunk = readChunk(value, sequenceOfSlot(key));
+        const chunk = readChunk(value, sequenceOfSlot(key), this.#formats.knows);
         const before = chunks[chunks.length - 1]?.header.last;
         if (before !== undefined && chunk.header.first !== before + 1)
           throw damaged(

@@ -53,6 +53,7 @@ function sampleChunk(): Buffer {
     at += body.copy(bytes, at);
   }
   const header: ChunkHeader = {
+    format: 1,
     epoch: 3,
     first: 5,
     last: 7,

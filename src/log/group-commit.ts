@@ -14,19 +14,24 @@ export interface GroupCommit {
   readonly commit: Commit;
 }
 
-/** Gives a closed group its place in the log, behind `before`, in the epoch and with the count of `next`. */
+/** Gives a closed group its place in the log, behind `before`, in the format and epoch and with the count of `next`. */
 export function composeCommit(
   group: Group,
   before: Head,
-  next: { readonly epoch: number; readonly commit: number; readonly keys: LogKeys },
+  next: {
+    readonly format: number;
+    readonly epoch: number;
+    readonly commit: number;
+    readonly keys: LogKeys;
+  },
 ): GroupCommit {
-  const { epoch, keys } = next;
+  const { format, epoch, keys } = next;
   const chunks: CommittedChunk[] = [];
   const writes: Write[] = [];
   let { revision, compacted } = before;
   for (const draft of group.drafts) {
     const sequence = before.sequence + chunks.length + 1;
-    const bytes = finishDraft(draft, epoch, sequence);
+    const bytes = finishDraft(draft, format, epoch, sequence);
     chunks.push({ sequence, bytes });
     writes.push({ key: keys.slot(sequence), value: bytes });
     revision = Math.max(revision, draft.revision);

@@ -14,6 +14,8 @@ export interface HistoryReaderOptions {
   readonly engine: Engine;
   readonly keys: LogKeys;
   readonly map: LogMap;
+  /** The highest chunk format that is read. @default 1 */
+  readonly knows?: number;
   /** Bound of the chunks that are kept parsed, in bytes; at least one is kept. @default 8 MiB */
   readonly cacheBytesMax?: number;
 }
@@ -79,7 +81,7 @@ export class HistoryReader {
    * with the compaction, as soon as one may be missing; `log-stopped` when aborted.
    */
   async *bodies(from: number, to: number, signal: AbortSignal): AsyncGenerator<HistoryBody, void, void> {
-    const { engine, keys, map } = this.#options;
+    const { engine, keys, map, knows } = this.#options;
     if (map.rows === 0) return;
     const start = map.start(map.rowOfRevision(from));
     await using snapshot = await engine.snapshot();
@@ -87,7 +89,7 @@ export class HistoryReader {
       for (const { key, value } of entries) {
         if (signal.aborted)
           throw new LogError('log-stopped', 'Cannot finish reading history: it was aborted');
-        const chunk = readChunk(value, sequenceOfSlot(key));
+        const chunk = readChunk(value, sequenceOfSlot(key), knows);
         const versions = versionsOf(chunk);
         const { cleanedRevision } = chunk.header;
         if (cleanedRevision > from) {
@@ -120,7 +122,7 @@ export class HistoryReader {
 
   /** The chunks that cover `sequence` to `end`. */
   async #read(sequence: number, end: number): Promise<Block> {
-    const { engine, keys, map } = this.#options;
+    const { engine, keys, map, knows } = this.#options;
     const isComplete = end < map.lastSequence;
     const versions: HistoryBody[] = [];
     let bytes = 0;
@@ -130,7 +132,7 @@ export class HistoryReader {
     scan: for await (const entries of snapshot.scan(keys.slotsFrom(sequence))) {
       for (const { key, value } of entries) {
         if (last >= end) break scan;
-        const chunk = readChunk(value, sequenceOfSlot(key));
+        const chunk = readChunk(value, sequenceOfSlot(key), knows);
         for (const version of versionsOf(chunk)) versions.push(version);
         bytes += value.length;
         cleanedRevision = Math.max(cleanedRevision, chunk.header.cleanedRevision);

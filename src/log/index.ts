@@ -1,8 +1,8 @@
 /** The log: chunk format, head, group commit, settling, replay, cleaning, and the way back to old bodies. */
 export type { ApplierOptions } from './applier.ts';
 export { LogApplier } from './applier.ts';
-export type { Chunk, ChunkHeader } from './chunk.ts';
-export { readChunk } from './chunk.ts';
+export type { Chunk, ChunkFormats, ChunkHeader } from './chunk.ts';
+export { CHUNK_FORMAT, readChunk } from './chunk.ts';
 export type { CleanerLimits, CleanerOptions } from './cleaner.ts';
 export { Cleaner, CLEANER_LIMITS } from './cleaner.ts';
 export { EntryColumns } from './entry.ts';

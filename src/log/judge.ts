@@ -17,6 +17,8 @@ export interface JudgeOptions {
   readonly keys: LogKeys;
   readonly epoch: number;
   readonly faults: LogFaults;
+  /** The highest chunk format that is read. */
+  readonly knows: number;
 }
 
 /**
@@ -65,7 +67,7 @@ function follows(head: Head, left: Head, faults: LogFaults): boolean {
  * not. Undefined: there is none.
  */
 async function firstEpochAbove(
-  { keys, epoch }: JudgeOptions,
+  { keys, epoch, knows }: JudgeOptions,
   snapshot: Snapshot,
   sequence: number,
 ): Promise<number | undefined> {
@@ -73,7 +75,7 @@ async function firstEpochAbove(
   // From the chunk on that ends the log as it was left: it shows whether the epoch begins behind it.
   for await (const entries of snapshot.scan(keys.slotsFrom(sequence))) {
     for (const { key, value } of entries) {
-      const chunk = readChunk(value, sequenceOfSlot(key));
+      const chunk = readChunk(value, sequenceOfSlot(key), knows);
       if (chunk.header.epoch <= epoch) continue;
       columns.parse(chunk);
       for (let i = 0; i < columns.count; i++) {

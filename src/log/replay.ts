@@ -27,6 +27,8 @@ export interface ReplayOptions {
    * the next time. @default all of the log
    */
   readonly upTo?: number;
+  /** The highest chunk format that is read. @default 1 */
+  readonly knows?: number;
   readonly signal: AbortSignal;
   readonly faults?: LogFaults;
 }

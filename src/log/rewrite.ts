@@ -120,13 +120,15 @@ export interface Rewritten extends StoredChunk {
 
 /**
  * One chunk with the live entries of several that follow one another. It lies where the last of them lay, covers what
- * they covered, and names the highest compaction and sequence that any of them was cleaned at.
+ * they covered, and names the highest compaction and sequence that any of them was cleaned at. It has `formatMin`, or the
+ * highest format of any of them: what was written in a format was written because everybody knew it.
  */
-export function rewrite(parts: readonly Judged[]): Rewritten {
+export function rewrite(parts: readonly Judged[], formatMin: number): Rewritten {
   const first = parts[0]!.chunk.header.first;
   const end = parts[parts.length - 1]!.chunk.header;
   let [length, entryCount, removals, cleanedRevision, cleanedSequence] = [CHUNK_HEADER_LENGTH, 0, 0, 0, 0];
   let swept = false;
+  let format = formatMin;
   let next = first;
   for (const part of parts) {
     const { header } = part.chunk;
@@ -137,6 +139,7 @@ export function rewrite(parts: readonly Judged[]): Rewritten {
     cleanedRevision = Math.max(cleanedRevision, header.cleanedRevision, isCleaned ? part.compacted : 0);
     cleanedSequence = Math.max(cleanedSequence, header.cleanedSequence, isCleaned ? part.sequence : 0);
     swept ||= header.swept || part.isSwept;
+    format = Math.max(format, header.format);
     length += liveLength(part, first);
   }
   const value = Buffer.allocUnsafe(length);
@@ -159,7 +162,7 @@ export function rewrite(parts: readonly Judged[]): Rewritten {
   const entriesLength = length - CHUNK_HEADER_LENGTH;
   writeChunkHeader(
     value,
-    { epoch, first, last, continues, swept, cleanedRevision, cleanedSequence, entryCount, entriesLength },
+    { format, epoch, first, last, continues, swept, cleanedRevision, cleanedSequence, entryCount, entriesLength },
     0,
   );
   return { last, bytes: length, entries: entryCount, removals, value };

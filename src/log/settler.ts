@@ -27,6 +27,8 @@ export interface SettlerOptions {
   readonly random: Random;
   readonly limits: LogLimits;
   readonly faults: LogFaults;
+  /** The highest chunk format that is read. */
+  readonly knows: number;
 }
 
 /** Sends commits, each until its outcome is known. An uncertain one is sent again, the same bytes on the same condition. */

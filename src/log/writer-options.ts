@@ -1,5 +1,6 @@
 import type { Arena, Clock, Logger, Random, Scheduler } from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
+import type { ChunkFormats } from './chunk.ts';
 import type { LogFaults } from './faults.ts';
 import type { Head } from './head.ts';
 import type { LogKeys } from './keys.ts';
@@ -26,6 +27,8 @@ export interface LogWriterOptions {
   readonly random: Random;
   readonly lease: { holds(): boolean };
   readonly listener: CommitListener;
+  /** @default 1, for both */
+  readonly formats?: ChunkFormats;
   readonly limits?: Partial<LogLimits>;
   readonly logger: Logger;
   readonly faults?: LogFaults;

@@ -2,7 +2,8 @@ import { assert } from '../base/index.ts';
 import type { Cancel } from '../base/index.ts';
 import type { Write } from '../engine/index.ts';
 import { Appender } from './appender.ts';
-import { CHUNK_HEADER_LENGTH } from './chunk.ts';
+import { CHUNK_FORMATS, CHUNK_HEADER_LENGTH } from './chunk.ts';
+import type { ChunkFormats } from './chunk.ts';
 import { LogError } from './errors.ts';
 import { NO_FAULTS, planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
@@ -46,6 +47,7 @@ export class LogWriter {
   readonly #options: LogWriterOptions;
   readonly #limits: LogLimits;
   readonly #faults: LogFaults;
+  readonly #formats: ChunkFormats;
   readonly #settler: Settler;
   readonly #appender: Appender;
   readonly #head: LogHead;
@@ -75,10 +77,16 @@ export class LogWriter {
     const { commitBytesMax } = options.engine.capabilities;
     this.#limits = { ...limits, groupBytesMax: Math.min(limits.groupBytesMax, commitBytesMax / 8) };
     this.#faults = options.faults ?? NO_FAULTS;
+    this.#formats = options.formats ?? CHUNK_FORMATS;
     this.epoch = options.epoch;
     this.#proposedRevision = options.head.revision;
     this.#appender = new Appender(options.arena);
-    this.#settler = new Settler({ ...options, limits: this.#limits, faults: this.#faults });
+    this.#settler = new Settler({
+      ...options,
+      limits: this.#limits,
+      faults: this.#faults,
+      knows: this.#formats.knows,
+    });
     this.#head = new LogHead(options, this.#settler, this.#faults);
   }
 
@@ -369,7 +377,10 @@ export class LogWriter {
     const before = this.#head.head;
     const { keys, listener, map } = this.#options;
     const commit = this.#head.nextCommit;
-    const composed = composeCommit(group, before, { epoch: this.epoch, commit, keys });
+    const { knows, writes } = this.#formats;
+    const format = writes();
+    assert(format <= knows, 'what is written can be read');
+    const composed = composeCommit(group, before, { format, epoch: this.epoch, commit, keys });
     const isEarly = planted(this.#faults, 'publish-before-commit');
     this.#flying = group;
     if (isEarly) listener.committed(composed.commit);

@@ -25,20 +25,23 @@ export class OpenLog {
   readonly #limits: StoreLimits;
   readonly #keys: LogKeys;
   readonly #map = new LogMap();
+  /** The highest chunk format that is read, if it was given. */
+  readonly #knows: { readonly knows?: number };
   readonly #signal: AbortSignal;
   /** For pushed chunks; made anew after everything else that has applied something. */
   #applier: LogApplier | undefined;
   #isBusy = false;
 
   constructor(options: StoreOptions, limits: StoreLimits) {
-    const { random, engine } = options;
+    const { random, engine, chunkFormat } = options;
     const { historyBytesInMemoryMax, segmentBytes } = limits;
     this.#options = options;
     this.#limits = limits;
     this.#keys = new LogKeys(options.keyspace);
     this.#signal = options.signal ?? new AbortController().signal;
     this.state = new State({ random, historyBytesInMemoryMax, segmentBytes });
-    this.history = new HistoryReader({ engine, keys: this.#keys, map: this.#map });
+    this.#knows = chunkFormat === undefined ? {} : { knows: chunkFormat.knows };
+    this.history = new HistoryReader({ engine, keys: this.#keys, map: this.#map, ...this.#knows });
   }
 
   /**
@@ -58,6 +61,7 @@ export class OpenLog {
       return await replay({
         ...{ engine, upTo, keys: this.#keys, map: this.#map, arena: state.segments, target: state },
         ...{ from: state.sequence, fromRevision: state.revision, signal: this.#signal },
+        ...this.#knows,
         ...(faults === undefined ? {} : { faults }),
       });
     } finally {
@@ -74,6 +78,7 @@ export class OpenLog {
     this.#applier ??= new LogApplier({
       ...{ map: this.#map, arena: state.segments, target: state },
       ...{ from: state.sequence, fromRevision: state.revision },
+      ...this.#knows,
       ...(faults === undefined ? {} : { faults }),
     });
     for (const { sequence, bytes } of chunks) this.#applier.take(sequence, bytes);
@@ -101,20 +106,22 @@ export class OpenLog {
   }
 
   #newWriter({ head, headBytes }: Replayed, epoch: number): LogWriter {
-    const { engine, clock, scheduler, random, logger, lease, faults, logLimits } = this.#options;
+    const { engine, clock, scheduler, random, logger, lease, faults, logLimits, chunkFormat } = this.#options;
     const { state } = this;
     return new LogWriter({
       ...{ engine, head, headBytes, epoch, clock, scheduler, random, lease, logger },
       ...{ keys: this.#keys, arena: state.segments, map: this.#map, listener: state },
       limits: { requestTimeoutMs: this.#limits.requestTimeoutMs, ...logLimits },
+      ...(chunkFormat === undefined ? {} : { formats: chunkFormat }),
       ...(faults === undefined ? {} : { faults }),
     });
   }
 
   #newCleaner(writer: LogWriter): Cleaner {
-    const { engine, scheduler, logger, faults, cleanerLimits: limits } = this.#options;
+    const { engine, scheduler, logger, faults, cleanerLimits: limits, chunkFormat } = this.#options;
     return new Cleaner({
       ...{ writer, engine, keys: this.#keys, map: this.#map, liveness: this.state, scheduler, logger },
+      ...(chunkFormat === undefined ? {} : { formats: chunkFormat }),
       ...(faults === undefined ? {} : { faults }),
       ...(limits === undefined ? {} : { limits }),
     });
