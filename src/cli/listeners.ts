@@ -64,7 +64,8 @@ export async function claimListeners(settings: Settings, logger: Logger): Promis
   }
 }
 
-async function claimOne(url: string, flag: string, options: ListenOptions): Promise<Listener> {
+/** Claims one port. @throws PortError, which names the flag */
+export async function claimOne(url: string, flag: string, options: ListenOptions): Promise<Listener> {
   try {
     return await Listener.open(url, options);
   } catch (cause) {

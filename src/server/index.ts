@@ -10,6 +10,8 @@ export { createGateway, type GatewayOptions } from './gateway/gateway.ts';
 export { clientHttp, metricsHttp, type ClientHttpOptions } from './http/handlers.ts';
 export type { PathHandler } from './http/mux.ts';
 export type { HttpRoutesOptions } from './http/routes.ts';
+export { GrpcPeerNetwork, type GrpcPeerNetworkOptions } from './peers/grpc-peer-network.ts';
+export { PeerCredentials, type PeerTls } from './peers/peer-credentials.ts';
 export { refuseByHeaders } from './refuse.ts';
 export { etcdServices } from './services.ts';
 export { Stop } from './stop.ts';

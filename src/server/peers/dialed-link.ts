@@ -1,0 +1,205 @@
+import { Client, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js';
+import type { Cancel, Scheduler } from '../../base/index.ts';
+import type { Link, LinkSink } from '../../cluster/index.ts';
+import { decodePeerMessage, joinedPeerMessage, WireError, type PeerMessage } from '../../wire/index.ts';
+import type { PeerCredentials } from './peer-credentials.ts';
+
+export const LINK_PATH = '/engram.Peer/Link';
+
+/** Messages that wait for the connection before `send` says that the way is full. */
+const EARLY_MAX = 16;
+
+/** What the other node may send before it was read: much, because a commit is one message. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+
+/** After `close`, the other node has this many times `aliveMs` to end its side. */
+const CLOSE_PERIODS = 2;
+
+const COMMON: ChannelOptions = {
+  // The other node is trusted: a commit may be as large as the engine allows.
+  'grpc.max_receive_message_length': -1,
+  'grpc.max_send_message_length': -1,
+  'grpc-node.flow_control_window': WINDOW_BYTES,
+  // Each link has a connection of its own, which ends with it.
+  'grpc.use_local_subchannel_pool': 1,
+  // Nothing is ever sent twice, whatever a service config says.
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.enable_http_proxy': 0,
+  'grpc.enable_channelz': 0,
+};
+
+export interface DialedLinkParts {
+  readonly credentials: PeerCredentials;
+  readonly scheduler: Scheduler;
+  /** A node that does not answer for twice as long is given up, be it in connecting or later. */
+  readonly aliveMs: number;
+  /** No link to this URL came about, or it broke, for this reason. */
+  readonly failed: (url: string, reason: string) => void;
+  /** The link is over, and so is its connection. */
+  readonly over: (link: DialedLink) => void;
+}
+
+type Stream = ClientDuplexStream<Buffer, Buffer>;
+
+/**
+ * - `connecting`: nothing was sent; what is to be sent waits.
+ * - `standing`: the other node has greeted.
+ * - `closing`: this side is done and hears nothing more; the other one takes what was sent.
+ * - `over`.
+ */
+type State =
+  | { readonly kind: 'connecting'; readonly early: PeerMessage[]; readonly stopTimer: Cancel }
+  | { readonly kind: 'standing'; readonly stream: Stream }
+  | { readonly kind: 'closing'; readonly stopTimer: Cancel }
+  | { readonly kind: 'over' };
+
+const identity = (bytes: Buffer): Buffer => bytes;
+const nothing = (): void => undefined;
+
+/**
+ * The end of a link that this node opens: one stream on one connection. Its URLs are tried in their order, until a node
+ * greets at one of them; nothing is sent before, so nothing is sent twice.
+ */
+export class DialedLink implements Link {
+  readonly #urls: readonly string[];
+  readonly #sink: LinkSink;
+  readonly #parts: DialedLinkParts;
+  #state: State;
+  #stopAttempt: () => void = nothing;
+
+  constructor(urls: readonly string[], sink: LinkSink, parts: DialedLinkParts) {
+    this.#urls = urls;
+    this.#sink = sink;
+    this.#parts = parts;
+    this.#state = { kind: 'connecting', early: [], stopTimer: nothing };
+    parts.scheduler.soon(() => this.#attempt(0));
+  }
+
+  send(message: PeerMessage): boolean {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'connecting':
+        return state.early.push(message) < EARLY_MAX;
+      case 'standing':
+        return state.stream.write(joinedPeerMessage(message));
+      case 'closing':
+      case 'over':
+        return true;
+    }
+  }
+
+  close(): void {
+    const state = this.#state;
+    if (state.kind === 'standing') {
+      const { scheduler, aliveMs } = this.#parts;
+      const stopTimer = scheduler.after(CLOSE_PERIODS * aliveMs, () => this.#finish());
+      this.#state = { kind: 'closing', stopTimer };
+      state.stream.end();
+    } else if (state.kind === 'connecting') this.#finish();
+  }
+
+  /** Ends the link at once; the sink hears nothing more. */
+  destroy(): void {
+    this.#finish();
+  }
+
+  #attempt(index: number): void {
+    const state = this.#state;
+    if (state.kind !== 'connecting') return;
+    const url = this.#urls[index];
+    if (url === undefined) {
+      this.#finish();
+      this.#sink.ended();
+      return;
+    }
+    const { credentials, scheduler, aliveMs, failed } = this.#parts;
+    const channel = credentials.channel(url);
+    if (typeof channel === 'string') {
+      failed(url, channel);
+      this.#attempt(index + 1);
+      return;
+    }
+    const client = new Client(channel.target, channel.credentials, {
+      ...{ ...COMMON, ...channel.options },
+      // A ping this often, which the answer to a large message does not hold up.
+      ...{ 'grpc.keepalive_time_ms': aliveMs, 'grpc.keepalive_timeout_ms': aliveMs },
+    });
+    const stream = client.makeBidiStreamRequest(LINK_PATH, identity, identity, new Metadata(), {});
+    let isDone = false;
+    const done = (reason: string): void => {
+      if (isDone) return;
+      isDone = true;
+      stream.cancel();
+      client.close();
+      this.#done(index, reason);
+    };
+    // A stream that is cancelled fails once more.
+    stream.on('error', (error) => done(error.message));
+    stream.on('end', () => done('ended by the other node'));
+    stream.on('data', (bytes: Buffer) => {
+      if (!isDone) this.#received(bytes, stream, done);
+    });
+    stream.on('drain', () => {
+      if (!isDone && this.#state.kind === 'standing') this.#sink.drained();
+    });
+    this.#stopAttempt = () => done('closed');
+    const stopTimer = scheduler.after(2 * aliveMs, () => done(`no answer within ${2 * aliveMs} ms`));
+    this.#state = { ...state, stopTimer };
+  }
+
+  #received(bytes: Buffer, stream: Stream, fail: (reason: string) => void): void {
+    const state = this.#state;
+    if (state.kind === 'connecting') this.#stands(stream, state);
+    if (this.#state.kind !== 'standing') return;
+    let message: PeerMessage | undefined;
+    try {
+      message = decodePeerMessage(bytes);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      fail(error.message);
+      return;
+    }
+    if (message !== undefined) this.#sink.message(message);
+  }
+
+  #stands(stream: Stream, { early, stopTimer }: Extract<State, { kind: 'connecting' }>): void {
+    stopTimer();
+    this.#state = { kind: 'standing', stream };
+    let hasRoom = true;
+    for (const message of early) hasRoom = stream.write(joinedPeerMessage(message));
+    // Who was told that the way is full waits to hear that it is not; else the stream tells.
+    if (early.length >= EARLY_MAX && hasRoom) this.#sink.drained();
+  }
+
+  /** The stream of an attempt has ended, by whomever. */
+  #done(index: number, reason: string): void {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'connecting':
+        state.stopTimer();
+        this.#parts.failed(this.#urls[index] ?? '', reason);
+        this.#attempt(index + 1);
+        return;
+      case 'standing':
+        this.#parts.failed(this.#urls[index] ?? '', reason);
+        this.#finish();
+        this.#sink.ended();
+        return;
+      case 'closing':
+        this.#finish();
+        return;
+      case 'over':
+        return;
+    }
+  }
+
+  #finish(): void {
+    const state = this.#state;
+    if (state.kind === 'over') return;
+    this.#state = { kind: 'over' };
+    if ('stopTimer' in state) state.stopTimer();
+    this.#stopAttempt();
+    this.#parts.over(this);
+  }
+}

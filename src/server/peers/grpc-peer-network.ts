@@ -1,0 +1,100 @@
+import type { Clock, Logger, Scheduler } from '../../base/index.ts';
+import { assert } from '../../base/index.ts';
+import type { Link, LinkSink, PeerNetwork } from '../../cluster/index.ts';
+import { GrpcCode, type BidiStream, type Service } from '../../transport/index.ts';
+import { AcceptedLink } from './accepted-link.ts';
+import { DialedLink } from './dialed-link.ts';
+import type { PeerCredentials } from './peer-credentials.ts';
+
+export interface GrpcPeerNetworkOptions {
+  readonly credentials: PeerCredentials;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly logger: Logger;
+  /**
+   * A node that does not answer for twice as long is given up. So long it may be busy, or stopped, and so long a node that
+   * has died without a word is taken for a living one.
+   */
+  readonly aliveMs: number;
+}
+
+/** The same failure of the same URL is logged again after this. */
+const QUIET_MS = 10_000;
+
+/** URLs whose failures are remembered. */
+const FAILURES_MAX = 64;
+
+/**
+ * Links over gRPC (proto/engram/peer.proto). Those that others open come to `service`, which is to be served on a port of
+ * its own; those that this node opens have a connection each.
+ */
+export class GrpcPeerNetwork implements PeerNetwork {
+  readonly #options: GrpcPeerNetworkOptions;
+  readonly #dialed = new Set<DialedLink>();
+  readonly #failures = new Map<string, { reason: string; loggedMs: number }>();
+  #listener: ((link: Link) => LinkSink) | undefined;
+  #isClosed = false;
+
+  constructor(options: GrpcPeerNetworkOptions) {
+    this.#options = options;
+  }
+
+  /** What the peer port serves, and all that it serves. */
+  get service(): Service {
+    return {
+      name: 'engram.Peer',
+      methods: { Link: { kind: 'bidi', handle: (stream) => this.#accepted(stream) } },
+    };
+  }
+
+  connect(peerUrls: readonly string[], sink: LinkSink): Link {
+    const { credentials, scheduler, aliveMs } = this.#options;
+    const link = new DialedLink(this.#isClosed ? [] : peerUrls, sink, {
+      ...{ credentials, scheduler, aliveMs },
+      failed: (url, reason) => this.#failed(url, reason),
+      over: () => this.#dialed.delete(link),
+    });
+    this.#dialed.add(link);
+    return link;
+  }
+
+  accept(listener: (link: Link) => LinkSink): void {
+    assert(this.#listener === undefined, 'one takes the links');
+    this.#listener = listener;
+  }
+
+  /** Links that this node has opened. */
+  get dialed(): number {
+    return this.#dialed.size;
+  }
+
+  /** Cuts the links that this node has opened; those of others end with the server of `service`. */
+  close(): void {
+    this.#isClosed = true;
+    for (const link of [...this.#dialed]) link.destroy();
+  }
+
+  #accepted(stream: BidiStream): void {
+    const listener = this.#listener;
+    if (listener === undefined) {
+      stream.end({ code: GrpcCode.unavailable, message: 'the node takes no links yet' });
+      return;
+    }
+    const { scheduler, logger } = this.#options;
+    const link = new AcceptedLink(stream, { scheduler, logger });
+    link.greet();
+    link.start(listener(link));
+  }
+
+  /** A link is tried ten times a second: what is wrong is told once, and then every ten seconds. */
+  #failed(url: string, reason: string): void {
+    const { clock, logger } = this.#options;
+    logger.debug('a link to another node failed', { url, reason });
+    const nowMs = clock.nowMs();
+    const last = this.#failures.get(url);
+    if (last?.reason === reason && nowMs - last.loggedMs < QUIET_MS) return;
+    if (last === undefined && this.#failures.size >= FAILURES_MAX) this.#failures.clear();
+    this.#failures.set(url, { reason, loggedMs: nowMs });
+    logger.warn('no link to another node', { url, reason });
+  }
+}

@@ -1,0 +1,133 @@
+import { credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
+import type { Logger } from '../../base/index.ts';
+import { TransportError } from '../../transport/index.ts';
+
+/** How a node introduces itself to the nodes that it connects to, and whom it believes. Paths of PEM files. */
+export interface PeerTls {
+  /** Authorities of the others' certificates. Given: nobody is spoken to in plain text. @default the system's */
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  /** False: any certificate will do, as where each node signs its own. */
+  readonly verifies: boolean;
+  /** If not empty, the other's certificate must be valid for one of these names or addresses. */
+  readonly hostnames?: readonly string[];
+  /** If not empty, the other's certificate must have one of these common names. */
+  readonly commonNames?: readonly string[];
+}
+
+/** What a channel to one URL is made with. */
+export interface PeerChannel {
+  /** As grpc-js takes it. */
+  readonly target: string;
+  readonly credentials: ChannelCredentials;
+  readonly options: ChannelOptions;
+}
+
+/** Stands for an address in the handshake, where only names may be (RFC 6066, 3). Nothing is called so (RFC 2606). */
+const NAME_OF_ADDRESSES = 'peer.invalid';
+
+/** Reads the files again for each connection, of which there are few, so that certificates can be renewed. */
+export class PeerCredentials {
+  readonly #tls: PeerTls;
+  readonly #logger: Logger;
+  #context: SecureContext;
+
+  private constructor(tls: PeerTls, logger: Logger) {
+    this.#tls = tls;
+    this.#logger = logger;
+    this.#context = load(tls);
+  }
+
+  /** Reads and checks the files. Throws TransportError with the code `invalidTls`. */
+  static open(tls: PeerTls, logger: Logger): PeerCredentials {
+    return new PeerCredentials(tls, logger);
+  }
+
+  /** For a URL of another node; a text when that must not be connected to, which says why. */
+  channel(url: string): PeerChannel | string {
+    let parsed: URL;
+    try {
+      parsed = new URL(url);
+    } catch {
+      return 'not a URL';
+    }
+    const { protocol, hostname, port } = parsed;
+    if (protocol !== 'http:' && protocol !== 'https:') return 'not a http:// or https:// URL';
+    const isSecure = protocol === 'https:';
+    const target = `dns:${hostname}:${port === '' ? (isSecure ? 443 : 80) : port}`;
+    if (isSecure) return { target, ...this.#secure(hostname.replace(/^\[|\]$/g, '')) };
+    // Who knows its authority must not be led to somebody whom that has never heard of.
+    if (this.#tls.caFile !== undefined) return 'in plain text, although --peer-trusted-ca-file is given';
+    return { target, credentials: credentials.createInsecure(), options: {} };
+  }
+
+  #secure(host: string): Omit<PeerChannel, 'target'> {
+    try {
+      this.#context = load(this.#tls);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      // In the middle of a renewal: a key that does not fit yet. The next connection looks again.
+      this.#logger.warn('changed TLS files cannot be used; the previous ones stay in use', {
+        reason: error.message,
+      });
+    }
+    const verification = {
+      rejectUnauthorized: this.#tls.verifies,
+      checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
+        objection(host, certificate, this.#tls),
+    };
+    return {
+      credentials: credentials.createFromSecureContext(this.#context, verification),
+      options: isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': NAME_OF_ADDRESSES },
+    };
+  }
+}
+
+/** What speaks against the certificate of a node, which was found to be of an authority. */
+function objection(host: string, certificate: PeerCertificate, tls: PeerTls): Error | undefined {
+  const { hostnames = [], commonNames = [] } = tls;
+  const mismatch = checkServerIdentity(host, certificate);
+  if (mismatch !== undefined) return mismatch;
+  if (
+    hostnames.length > 0 &&
+    hostnames.every((name) => checkServerIdentity(name, certificate) !== undefined)
+  ) {
+    return new Error('the certificate is for none of the allowed hostnames');
+  }
+  // The last one of the subject, as for clients.
+  const names = certificate.subject.CN as string | readonly string[] | undefined;
+  const name = typeof names === 'string' || names === undefined ? names : names.at(-1);
+  if (commonNames.length > 0 && !commonNames.includes(name ?? '')) {
+    return new Error('the certificate has none of the allowed common names');
+  }
+  return undefined;
+}
+
+function load({ caFile, certFile, keyFile }: PeerTls): SecureContext {
+  const ca = readIf(caFile);
+  const cert = readIf(certFile);
+  const key = readIf(keyFile);
+  try {
+    return createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    const address = [certFile, keyFile, caFile].filter((path) => path !== undefined).join(', ');
+    throw new TransportError('invalidTls', address, { detail: messageOf(cause), cause });
+  }
+}
+
+function readIf(path: string | undefined): Buffer | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new TransportError('invalidTls', path, { detail: messageOf(cause), cause });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
