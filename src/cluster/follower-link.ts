@@ -36,7 +36,7 @@ export interface FollowerLinkParts {
   readonly limits: FollowerLinkLimits;
   readonly serve: ServeForwarded;
   readonly memberOf: (hello: Hello) => bigint;
-  /** Calls `refuse` or `take`. */
+  /** Calls `refuse` at once, or `announce` at once or later. */
   readonly greeted: (link: FollowerLink, hello: Hello) => void;
   /** The committed sequence of a leader that leads at a time after this call; undefined: not confirmed. */
   readonly index: (done: (sequence: number | undefined) => void) => void;
@@ -47,13 +47,14 @@ export interface FollowerLinkParts {
 
 /**
  * - `silent`: `hello` has not come.
- * - `taken`: the first announcement is still to be sent; nothing else may come or go before.
+ * - `greeted`: the first announcement is still to be sent; nothing else may come or go before.
  * - `open`.
  * - `draining`: the lead has ended; calls that were begun are answered, what comes is not looked at.
  */
 type State =
   | { readonly kind: 'silent' | 'closed' }
-  | { readonly kind: 'taken' | 'open'; readonly hello: Hello; readonly epoch: number }
+  | { readonly kind: 'greeted'; readonly hello: Hello }
+  | { readonly kind: 'open'; readonly hello: Hello; readonly epoch: number }
   | { readonly kind: 'draining'; readonly epoch: number; readonly endsWhenIdle: boolean };
 
 /** One link that a follower has opened to this node; see replicator.ts for the rules. */
@@ -88,7 +89,7 @@ export class FollowerLink implements LinkSink {
     return this.#state.kind === 'open';
   }
 
-  /** The incarnation at the other end, once it is taken. */
+  /** The incarnation at the other end, unless the link is about to end. */
   get from(): string | undefined {
     return 'hello' in this.#state ? this.#state.hello.from : undefined;
   }
@@ -101,12 +102,9 @@ export class FollowerLink implements LinkSink {
     this.close();
   }
 
-  take(hello: Hello, epoch: number): void {
-    this.#state = { kind: 'taken', hello, epoch };
-  }
-
   announce(message: Extract<LeaderMessage, { kind: 'announce' }>): void {
-    if (this.#state.kind === 'taken') this.#state = { ...this.#state, kind: 'open' };
+    const { epoch } = message;
+    if (this.#state.kind === 'greeted') this.#state = { kind: 'open', hello: this.#state.hello, epoch };
     if (this.#state.kind === 'open') this.#push(message);
   }
 
@@ -121,10 +119,10 @@ export class FollowerLink implements LinkSink {
 
   /** The lead has ended. Without `endsWhenIdle` the link stays until this is called again with it. */
   drain(endsWhenIdle: boolean): void {
-    const { kind } = this.#state;
-    if (kind === 'taken') return this.refuse();
-    if (kind !== 'open' && kind !== 'draining') return;
-    this.#state = { kind: 'draining', epoch: this.#state.epoch, endsWhenIdle };
+    const state = this.#state;
+    if (state.kind === 'greeted') return this.refuse();
+    if (state.kind !== 'open' && state.kind !== 'draining') return;
+    this.#state = { kind: 'draining', epoch: state.epoch, endsWhenIdle };
     this.#endWhenIdle();
   }
 
@@ -141,6 +139,7 @@ export class FollowerLink implements LinkSink {
       case 'hello':
         if (this.#state.kind !== 'silent') return this.#fail('it says hello again');
         this.#cancelHello();
+        this.#state = { kind: 'greeted', hello: message };
         return this.#parts.greeted(this, message);
       case 'readIndex':
         if (this.#isAnnounced()) return this.#question(message.id);

@@ -178,7 +178,9 @@ export class Forwarder {
     const member = this.#options.member();
     for (const call of calls) {
       const { method, request } = call;
-      serve({ member, method, request }, (answer) => this.#end(call, answer));
+      serve({ member, method, request }, (answer) =>
+        this.#end(call, answer.code === PEER_NOT_LEADER ? refused('LeaderChanged') : answer),
+      );
     }
   }
 

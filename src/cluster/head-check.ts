@@ -43,7 +43,8 @@ export class HeadCheck {
 
   /**
    * `done` comes later: undefined when this node led at a time after this call, in the epoch that it leads in now;
-   * `LeaderChanged` when it does not lead, `Timeout` when that could not be found out.
+   * `LeaderChanged` when it does not lead; `Timeout`, `TooManyRequests`, `Stopped`, or `Corrupt` (the head cannot be read)
+   * when that could not be found out.
    */
   ask(done: (refusal: StoreErrorCode | undefined) => void): void {
     this.#ask.ask(done);
@@ -69,8 +70,10 @@ export class HeadCheck {
       const leadsOn = now.leads && now.epoch === epoch;
       this.#ask.answered(id, isOurs && leadsOn ? undefined : 'LeaderChanged');
     } catch (error) {
-      if (!(error instanceof EngineError || error instanceof LogError)) throw error;
-      this.#ask.unanswered(id, RETRY_MS);
+      if (error instanceof LogError) this.#ask.answered(id, 'Corrupt');
+      else if (!(error instanceof EngineError)) throw error;
+      else if (error.code === 'closed') this.#ask.answered(id, 'Stopped');
+      else this.#ask.unanswered(id, RETRY_MS);
     }
   }
 }

@@ -70,8 +70,6 @@ export class Replicator {
   readonly #limits: ReplicatorLimits;
   readonly #parts: FollowerLinkParts;
   readonly #links = new Set<FollowerLink>();
-  /** They have said `hello` while this node takes the log over. */
-  readonly #early = new Map<FollowerLink, Hello>();
   #role: Role = { kind: 'following' };
 
   constructor(options: ReplicatorOptions) {
@@ -84,10 +82,7 @@ export class Replicator {
       greeted: (link, hello) => this.#greeted(link, hello),
       index: (done) => this.#index(done),
       missed: (link) => this.#announceTo([link]),
-      closed: (link) => {
-        this.#links.delete(link);
-        this.#early.delete(link);
-      },
+      closed: (link) => void this.#links.delete(link),
     };
   }
 
@@ -115,8 +110,7 @@ export class Replicator {
   lead(epoch: number): void {
     assert(this.#role.kind !== 'leading', 'one epoch ends before the next begins');
     this.#role = { kind: 'leading', epoch };
-    for (const [link, hello] of this.#early) this.#greeted(link, hello);
-    this.#early.clear();
+    this.announce();
   }
 
   /** Tells all what is committed; called whenever the lease has been renewed. Nothing without the lease. */
@@ -158,20 +152,15 @@ export class Replicator {
 
   #stop(kind: 'standing-down' | 'following'): void {
     this.#role = { kind };
-    for (const link of [...this.#early.keys()]) link.refuse();
     for (const link of [...this.#links]) link.drain(kind === 'following');
   }
 
   #greeted(link: FollowerLink, hello: Hello): void {
-    const role = this.#role;
-    if (hello.to === this.#options.incarnation && role.kind === 'claiming') {
-      this.#early.set(link, hello);
-    } else if (hello.to === this.#options.incarnation && role.kind === 'leading') {
-      // One node has one link: it has opened another because the one before is gone, which this node has not noticed yet.
-      for (const other of [...this.#links]) if (other.from === hello.from) other.close();
-      link.take(hello, role.epoch);
-      this.#announceTo([link]);
-    } else link.refuse();
+    const mayLead = this.#role.kind === 'leading' || this.#role.kind === 'claiming';
+    if (hello.to !== this.#options.incarnation || !mayLead) return link.refuse();
+    // One node has one link: it has opened another because the one before is gone, which this node has not noticed yet.
+    for (const other of [...this.#links]) if (other !== link && other.from === hello.from) other.close();
+    this.#announceTo([link]);
   }
 
   #announceTo(links: Iterable<FollowerLink>): void {
