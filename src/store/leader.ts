@@ -18,6 +18,7 @@ import { GrantCall, RevokeCall, TimeToLiveCall } from './lease-calls.ts';
 import { Lessor } from './lessor.ts';
 import type { StoreLimits } from './limits.ts';
 import { RAFT_ENVELOPE_BYTES } from './limits.ts';
+import type { StoreOptions } from './options.ts';
 import { PutCall } from './put.ts';
 import { Quota } from './quota.ts';
 import type {
@@ -50,6 +51,9 @@ export interface LeaderOptions {
   readonly slices: Slices;
   readonly limits: StoreLimits;
   readonly lease: { holds(): boolean };
+  /** See `StoreOptions`. */
+  readonly confirm: StoreOptions['confirm'];
+  readonly faults: StoreOptions['faults'];
   /** The member that raises alarms. */
   readonly member: bigint;
   readonly quotaBytes: number;
@@ -91,7 +95,7 @@ export class Leader {
       bytesMax: options.quotaBytes,
     });
     const later = (run: () => void): void => scheduler.soon(run);
-    this.#parts = { ...read, writer, limits, pins, quota, later };
+    this.#parts = { ...read, writer, limits, pins, quota, later, confirm: options.confirm };
     this.queue = new WriteQueue({ writer: () => writer, clock, scheduler, slices, limits });
     const revoke = (id: bigint, done: (refusal: StoreErrorCode | undefined) => void): void =>
       this.#expire(id, done);
@@ -150,9 +154,12 @@ export class Leader {
   }
 
   leaseKeepAlive(id: bigint, done: Done<KeepAliveResult>): void {
-    const refusal = this.#confirm();
-    if (refusal === undefined) this.lessor.keepAlive(id, done);
-    else done(storeError(refusal), { revision: 0, ttl: 0 });
+    const { confirm, faults } = this.#options;
+    const isUnsafe = faults?.has('keep-alive-without-lease') === true;
+    const refusal = isUnsafe ? this.#ended : this.#confirm();
+    if (refusal !== undefined) done(storeError(refusal), { revision: 0, ttl: 0 });
+    else if (confirm === undefined || isUnsafe) this.lessor.keepAlive(id, done);
+    else this.lessor.keepAlive(id, confirmed(confirm, done));
   }
 
   leaseTimeToLive(id: bigint, keys: boolean, done: Done<TimeToLiveResult>): void {
@@ -203,4 +210,18 @@ export class Leader {
     const call = new RevokeCall(this.#parts, { id, isDue }, (error) => done(error?.code));
     this.#submit(call, this.#options.lease.holds() ? this.#admit(0) : 'Timeout');
   }
+}
+
+/** An answer that leaves only when this node is known to have led after the work. */
+function confirmed(
+  confirm: NonNullable<StoreOptions['confirm']>,
+  done: Done<KeepAliveResult>,
+): Done<KeepAliveResult> {
+  return (error, result) => {
+    if (error !== undefined) return done(error, result);
+    confirm((refusal) => {
+      if (refusal === undefined) done(undefined, result);
+      else done(storeError(refusal), { revision: 0, ttl: 0 });
+    });
+  };
 }

@@ -46,6 +46,7 @@ import type {
   TxnResult,
 } from './results.ts';
 import { AlarmType } from './results.ts';
+import { Size } from './size.ts';
 import { Slices } from './slices.ts';
 import type { State } from './state.ts';
 import type { StoreApi } from './store-api.ts';
@@ -77,17 +78,19 @@ export class Store implements StoreApi {
   readonly #reader: Reader;
   readonly #housekeeping: Housekeeping;
   readonly #commitListeners: ((revision: number, chunks: readonly CommittedChunk[]) => void)[] = [];
+  readonly #deposedListeners: ((why: Deposition) => void)[] = [];
   readonly #compactListeners: ((compacted: number) => void)[] = [];
   #leader: Leader | undefined;
   /** Why a store that has led does so no more. */
   #ended: StoreErrorCode | undefined;
   /** Leaders that were deposed, and may still be settling their last commit. */
   readonly #former = new Set<Promise<void>>();
-  /** What was found at the start may be shown once it is announced up to here; see `announce`. */
-  #foundAtStart = 0;
+  readonly #size: Size;
   #announced = 0;
-  #sizeBytes = 0;
-  #isSizing = false;
+  /** What is applied may be shown once it is announced up to here; see `announce`. */
+  #hiddenTo = 0;
+  /** The last revision that was shown. */
+  #shownRevision: number;
   #ticks = 0;
   #closing: Promise<void> | undefined;
   #defragmenting: Promise<void> | undefined;
@@ -109,7 +112,7 @@ export class Store implements StoreApi {
     const log = new OpenLog(options, limits);
     await log.read();
     const store = new Store(options, limits, log);
-    const measured = store.#measure();
+    const measured = store.#size.measure();
     // An engine that others share may have to read everything to tell its size.
     if (!options.engine.capabilities.shared) await measured;
     store.#start();
@@ -124,7 +127,9 @@ export class Store implements StoreApi {
     this.#log = log;
     this.#state = state;
     this.#scheduler = scheduler;
-    this.#foundAtStart = state.sequence;
+    this.#size = new Size(options.engine, logger);
+    this.#hiddenTo = state.sequence;
+    this.#shownRevision = state.revision;
     this.index = state.index;
     this.history = history;
     this.#slices = new Slices({ clock, scheduler, logger, unitsMax: limits.sliceUnitsMax });
@@ -164,8 +169,9 @@ export class Store implements StoreApi {
   get sequence(): number {
     return this.#state.sequence;
   }
+  /** The last that may be shown. */
   get revision(): number {
-    return this.#state.revision;
+    return this.#shownRevision;
   }
   get compacted(): number {
     return this.#state.compacted;
@@ -189,7 +195,7 @@ export class Store implements StoreApi {
   /** Whether the state may be shown: it is one that was, and a leader has announced it. */
   get readable(): boolean {
     if (this.#leader !== undefined) return true;
-    return this.#announced >= this.#foundAtStart && this.sequence >= this.#state.wholeFrom;
+    return this.#announced >= this.#hiddenTo && this.sequence >= this.#state.wholeFrom;
   }
 
   /**
@@ -202,15 +208,16 @@ export class Store implements StoreApi {
     // The writer may have been deposed while it began.
     if (taken?.writer.leading !== true) return false;
     const { clock, scheduler, random, logger, lease, leaseTtlMin, autoCompaction, name } = this.#options;
+    const { confirm, faults } = this.#options;
     this.#leader = new Leader({
       ...taken,
-      ...{ clock, scheduler, random, logger, lease, leaseTtlMin, autoCompaction },
+      ...{ clock, scheduler, random, logger, lease, confirm, leaseTtlMin, autoCompaction, faults },
       ...{ read: this.#read, pins: this.#pins, slices: this.#slices, limits: this.#limits },
       member: this.memberId(name),
       quotaBytes: this.#options.quotaBytes ?? 0,
       whenCleaned: (run) => this.#housekeeping.whenCleaned(run),
     });
-    this.#announced = Infinity;
+    this.announce(Infinity);
     this.#leader.start();
     this.#housekeeping.compacted();
     return true;
@@ -223,7 +230,15 @@ export class Store implements StoreApi {
 
   /** A leader that holds its lease has said that everything up to `sequence` is committed. */
   announce(sequence: number): void {
+    const isHidden = this.#announced < this.#hiddenTo;
     this.#announced = Math.max(this.#announced, sequence);
+    if (isHidden && this.#announced >= this.#hiddenTo) this.#show(this.#state.revision, []);
+  }
+
+  /** What is stored lacks or contradicts what is applied here: this node raises CORRUPT, and writes no more. */
+  forgot(): void {
+    if (this.#leader !== undefined) this.#leader.writer.depose();
+    this.#raiseCorrupt();
   }
 
   /** Applies a whole commit that a leader has announced. What was applied already may come again. */
@@ -348,7 +363,7 @@ export class Store implements StoreApi {
       compacted: this.compacted,
       sequence: this.sequence,
       epoch: this.epoch,
-      sizeBytes: this.#sizeBytes,
+      sizeBytes: this.#size.bytes,
       inUseBytes: this.#state.neededBytes,
       quotaBytes: Math.max(0, this.#options.quotaBytes ?? 0),
       keys: index.keyCount,
@@ -373,11 +388,16 @@ export class Store implements StoreApi {
     this.#leader?.cleaner.demand();
     await new Promise<void>((resolve) => this.#housekeeping.whenCleaned(resolve));
     await this.#options.engine.compact();
-    await this.#measure();
+    await this.#size.measure();
   }
 
   onCommit(listener: (revision: number, chunks: readonly CommittedChunk[]) => void): void {
     this.#commitListeners.push(listener);
+  }
+
+  /** `listener` learns that this node leads no more, after it has taken back what was proposed and before its calls end. */
+  onDeposed(listener: (why: Deposition) => void): void {
+    this.#deposedListeners.push(listener);
   }
 
   onCompact(listener: (compacted: number) => void): void {
@@ -404,21 +424,9 @@ export class Store implements StoreApi {
   #arm(): void {
     this.#cancelTick = this.#scheduler.after(TICK_MS, () => {
       this.#leader?.queue.tick();
-      if (++this.#ticks % SIZE_TICKS === 0) void this.#measure();
+      if (++this.#ticks % SIZE_TICKS === 0) void this.#size.measure();
       this.#arm();
     });
-  }
-
-  async #measure(): Promise<void> {
-    if (this.#isSizing) return;
-    this.#isSizing = true;
-    try {
-      this.#sizeBytes = await this.#options.engine.sizeBytes();
-    } catch (error) {
-      // Only a figure: the last one stays.
-      this.#options.logger.debug('the engine did not tell its size', { error: String(error) });
-    }
-    this.#isSizing = false;
   }
 
   /** Why a call that needs the lead is refused here. */
@@ -447,7 +455,14 @@ export class Store implements StoreApi {
     });
   }
 
+  /** What a take-over has found, and nobody announced, is not shown before the epoch has begun. */
   #committed(revision: number, chunks: readonly CommittedChunk[]): void {
+    if (this.sequence > this.#announced) this.#hiddenTo = this.sequence;
+    else this.#show(revision, chunks);
+  }
+
+  #show(revision: number, chunks: readonly CommittedChunk[]): void {
+    this.#shownRevision = revision;
     for (const listener of this.#commitListeners) listener(revision, chunks);
     this.#leader?.queue.committed();
   }
@@ -457,21 +472,23 @@ export class Store implements StoreApi {
     for (const listener of this.#compactListeners) listener(revision);
   }
 
-  /**
-   * A store that has forgotten raises CORRUPT on this node alone: the alarm cannot be written down in it, and what memory
-   * holds is more than what is stored.
-   */
   #deposed(why: Deposition): void {
     const leader = this.#leader;
     if (leader === undefined) return;
-    const isForgotten = why === 'forgotten';
-    this.#ended = isForgotten ? 'Corrupt' : 'LeaderChanged';
-    if (isForgotten) this.#state.alarms.set(this.memberId(this.#options.name), AlarmType.corrupt, true);
+    this.#ended = 'LeaderChanged';
+    if (why === 'forgotten') this.#raiseCorrupt();
     this.#leader = undefined;
     this.#announced = this.sequence;
     leader.deposed(this.#ended);
     const ending = leader.writer.stop().finally(() => this.#former.delete(ending));
     this.#former.add(ending);
+    for (const listener of this.#deposedListeners) listener(why);
+  }
+
+  /** On this node alone: it cannot be written down in what has forgotten, and memory holds more than what is stored. */
+  #raiseCorrupt(): void {
+    this.#ended = 'Corrupt';
+    this.#state.alarms.set(this.memberId(this.#options.name), AlarmType.corrupt, true);
   }
 }
 

@@ -14,6 +14,7 @@ export abstract class ProposingCall<T> implements WriteCall {
   protected readonly parts: WriteParts;
   readonly #done: Done<T>;
   #refusal: StoreErrorCode | undefined;
+  #hasWritten = false;
 
   constructor(parts: WriteParts, bytes: number, done: Done<T>) {
     this.parts = parts;
@@ -26,10 +27,13 @@ export abstract class ProposingCall<T> implements WriteCall {
   protected abstract result(): T;
 
   settled(outcome: Outcome): void {
-    if (outcome === 'committed') {
-      if (this.#refusal === undefined) this.#done(undefined, this.result());
-      else this.#end(this.#refusal);
-    } else this.#end(outcome === 'timed-out' ? 'Timeout' : 'LeaderChanged');
+    if (outcome !== 'committed') this.#end(outcome === 'timed-out' ? 'Timeout' : 'LeaderChanged');
+    else if (this.#hasWritten || this.parts.confirm === undefined) this.#answer();
+    else
+      this.parts.confirm((refusal) => {
+        if (refusal === undefined) this.#answer();
+        else this.#end(refusal);
+      });
   }
 
   refuse(code: StoreErrorCode): void {
@@ -51,8 +55,14 @@ export abstract class ProposingCall<T> implements WriteCall {
 
   /** The proposal is complete. */
   protected seal(): 'done' {
+    this.#hasWritten = true;
     this.parts.writer.seal(this);
     return 'done';
+  }
+
+  #answer(): void {
+    if (this.#refusal === undefined) this.#done(undefined, this.result());
+    else this.#end(this.#refusal);
   }
 
   /** A failed call has no result; `done` looks at the error first. */
