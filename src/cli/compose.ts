@@ -1,26 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { AssertionError, type Logger } from '../base/index.ts';
 import type { Settings } from '../config/index.ts';
-import type { Engine } from '../engine/index.ts';
-import {
-  etcdServices,
-  Headers,
-  HealthService,
-  refuseByHeaders,
-  Stop,
-  type MethodCounters,
-} from '../server/index.ts';
-import type { Store, StoreErrorCode, StoreOptions } from '../store/index.ts';
+import { ForwardedCalls } from '../server/index.ts';
+import type { Store } from '../store/index.ts';
 import { createServer, type GrpcServer, type Listener, type ServerOptions } from '../transport/index.ts';
-import { WatchHub, type WatchSource } from '../watch/index.ts';
-import { openEngine, openStore } from './engines.ts';
-import { httpHandlers } from './http.ts';
 import { keepaliveLimits } from './keepalive.ts';
+import { receiveOverheadBytes } from './limits.ts';
 import { claimListeners, type Claimed } from './listeners.ts';
-import { commitHistograms, serverMetrics } from './metrics.ts';
+import { commitHistograms } from './metrics.ts';
+import { openNode, type OpenNode } from './open-node.ts';
 import { NodeClock, NodeRandom, NodeScheduler } from './runtime.ts';
+import { buildServing, type Serving } from './serving.ts';
 import { startingHttp, SwitchedHttp } from './starting.ts';
-import { TimedEngine } from './timed-engine.ts';
+import { stopping } from './stopping.ts';
 
 /** A server that accepts calls. */
 export interface RunningServer {
@@ -30,6 +21,7 @@ export interface RunningServer {
   readonly clientHttpUrls: readonly string[];
   /** Where probes and metrics are served; empty when the default port was taken. */
   readonly metricsUrls: readonly string[];
+  /** The one that serves now. */
   readonly store: Store;
   /**
    * Accepts nothing new, finishes what is proposed, ends watches, and closes: within a second. What has not ended by then
@@ -38,48 +30,39 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** How long calls under way may go on after a stop was asked for. */
-const drainMs = 500;
-
-/** How long the store may take, once nobody waits for an answer any more: a commit in doubt can take for ever. */
-const settleMs = 300;
-
-/** A message may exceed `--max-request-bytes` by this much, as in etcd (server/etcdserver/api/v3rpc/grpc.go). */
-const receiveOverheadBytes = 512 * 1024;
-
-/** The only node of its store always leads: LevelDB's lock, or its own memory, is its lease. */
-const ALWAYS_LEADER = { holds: () => true };
-
 export interface StartOptions {
   readonly logger: Logger;
   /** Ends a start that is under way, as one that waits for a store that does not answer. */
   readonly signal?: AbortSignal;
+  /** The server cannot go on, and is to be closed: another took its name, for example. */
+  readonly onFailed?: (error: Error) => void;
 }
 
 /**
- * Builds a server from its parts and starts it. The one place that knows all of them. Until the log has been read,
- * probes are told that it is starting.
+ * Builds a server from its parts and starts it. The one place that knows all of them. Until the log has been read and a
+ * leader has said what of it may be shown, probes are told that it is starting, and clients wait.
  *
- * @throws TransportError when a port is taken, EngineError or LogError when the data cannot be used
+ * @throws TransportError when a port is taken, EngineError, LogError or ClusterError when the data cannot be used
  */
 export async function startServer(settings: Settings, options: StartOptions): Promise<RunningServer> {
-  const { logger, signal = new AbortController().signal } = options;
+  const { logger, signal = new AbortController().signal, onFailed = () => undefined } = options;
   // Ports first: two servers by mistake are told apart before either touches data.
   const claimed = await claimListeners(settings, logger);
-  const clock = new NodeClock();
-  const scheduler = new NodeScheduler();
+  const runtime = { clock: new NodeClock(), scheduler: new NodeScheduler(), random: new NodeRandom() };
   const probes = new SwitchedHttp(startingHttp(logger));
-  const transport = {
-    ...{ clock, scheduler, logger: logger.child({ room: 'transport' }) },
-    streamsPerConnectionMax: settings.maxConcurrentStreams,
-    limits: keepaliveLimits(settings),
-    receiveBytesMax: settings.maxRequestBytes + receiveOverheadBytes,
-    onFault: (error: unknown, path: string) => onFault(logger, error, path),
-  };
+  const transport = transportOptions(settings, { ...runtime, logger });
   const http = createServer({ ...transport, services: [], http: probes.handle });
   for (const listener of claimed.metrics) http.serve(listener);
   try {
-    return await startOn(claimed, settings, { logger, signal, clock, scheduler, transport, http, probes });
+    return await startOn(claimed, settings, {
+      ...runtime,
+      logger,
+      signal,
+      onFailed,
+      transport,
+      http,
+      probes,
+    });
   } catch (error) {
     for (const listener of [...claimed.client, ...claimed.clientHttp]) listener.destroy();
     await http.close();
@@ -89,10 +72,12 @@ export async function startServer(settings: Settings, options: StartOptions): Pr
 
 /** What there is before the engine. */
 interface StartParts {
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
   readonly clock: NodeClock;
   readonly scheduler: NodeScheduler;
+  readonly random: NodeRandom;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly onFailed: (error: Error) => void;
   readonly transport: Omit<ServerOptions, 'services'>;
   /** Serves the metrics listeners. */
   readonly http: GrpcServer;
@@ -100,65 +85,52 @@ interface StartParts {
 }
 
 async function startOn(claimed: Claimed, settings: Settings, parts: StartParts): Promise<RunningServer> {
-  const { logger, signal, clock, scheduler, transport, http, probes } = parts;
-  const runtime = { clock, scheduler, random: new NodeRandom() };
+  const { logger, transport, http, probes } = parts;
   const histograms = commitHistograms();
-  const opened: { store?: Store } = {};
-  const leads = (): boolean => opened.store !== undefined && isLeading(opened.store);
-  const inner = await openEngine(settings, { ...runtime, logger, signal, leads });
-  const engine = new TimedEngine(inner, clock, (seconds) => {
-    histograms.commit.observe(seconds);
-    histograms.fsync.observe(seconds);
+  const urls = urlsOf(claimed);
+  const ready: { serving?: Serving } = {};
+  const forwarded = new ForwardedCalls({
+    context: () => ready.serving?.context,
+    onFault: transport.onFault,
   });
-  let store: Store;
+  const open = await openNode(settings, {
+    ...{ ...parts, histograms, serve: forwarded.serve },
+    clientUrls: settings.advertiseClientUrls ?? urls.clientUrls,
+  });
+  const { node } = open;
+  await whenReadable(open, parts.signal);
+  const serving = buildServing({ ...parts, settings, node, forwarded, histograms });
+  ready.serving = serving;
+  const grpc = createServer({ ...transport, ...serving.calls, http: serving.http.client });
+  for (const listener of [...claimed.client, ...claimed.clientHttp]) grpc.serve(listener);
+  probes.switchTo(serving.http.metrics);
+  logger.info('serving', { ...urls, revision: node.store.revision, epoch: node.store.epoch });
+  return {
+    ...urls,
+    get store() {
+      return node.store;
+    },
+    close: stopping({ ...open, serving, grpc, http }),
+  };
+}
+
+/** Waits until the node may show what it has read. Closes it if the start is ended. */
+async function whenReadable({ node, engine }: OpenNode, signal: AbortSignal): Promise<void> {
+  let abort: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort);
+  });
   try {
-    const storeLogger = logger.child({ room: 'store' });
-    store = await openStore({
-      ...storeOptions(settings, { ...runtime, engine, logger: storeLogger }),
-      signal,
-    });
+    signal.throwIfAborted();
+    await Promise.race([node.whenReadable(), aborted]);
   } catch (error) {
+    await node.close();
     await engine.close();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
-  opened.store = store;
-  const memberId = store.memberId(settings.name);
-  const headers = new Headers(store.clusterId, memberId, store);
-  const hub = new WatchHub({
-    ...runtime,
-    source: watchSource(store, headers),
-    logger: logger.child({ room: 'watch' }),
-    limits: {
-      watchersPerStreamMax: settings.maxWatchersPerStream,
-      fragmentBytesMin: settings.maxRequestBytes + receiveOverheadBytes,
-    },
-    progressIntervalMs: settings.watchProgressNotifyInterval,
-  });
-  store.onCommit((revision) => hub.committed(revision));
-  store.onCompact((revision) => hub.compacted(revision));
-  const counters: MethodCounters[] = [];
-  const stop = new Stop();
-  const health = new HealthService();
-  const urls = urlsOf(claimed);
-  const context = {
-    ...{ store, hub, headers, logger, stop },
-    name: settings.name,
-    clientUrls: settings.advertiseClientUrls ?? urls.clientUrls,
-    requestBytesMax: settings.maxRequestBytes,
-    txnOpsMax: settings.maxTxnOps,
-  };
-  const calls = {
-    ...{ services: etcdServices(context, health, counters), refuse: refuseByHeaders },
-    ...{ receiveBytesMax: transport.receiveBytesMax, onFault: transport.onFault },
-  };
-  const metrics = serverMetrics({ store, hub, counters, memberId }, histograms);
-  const handlers = httpHandlers({ settings, store, metrics, calls, logger });
-  const grpc = createServer({ ...transport, ...calls, http: handlers.client });
-  for (const listener of [...claimed.client, ...claimed.clientHttp]) grpc.serve(listener);
-  probes.switchTo(handlers.metrics);
-  logger.info('serving', { ...urls, revision: store.revision, epoch: store.epoch });
-  const close = once(() => closeAll({ grpc, http, hub, health, stop, store, engine }));
-  return { ...urls, store, close };
 }
 
 function urlsOf({ client, clientHttp, metrics }: Claimed): Omit<RunningServer, 'store' | 'close'> {
@@ -166,40 +138,16 @@ function urlsOf({ client, clientHttp, metrics }: Claimed): Omit<RunningServer, '
   return { clientUrls: client.map(url), clientHttpUrls: clientHttp.map(url), metricsUrls: metrics.map(url) };
 }
 
-/** Refusals of a node that leads all the same. */
-const REFUSES_FOR_NOW: ReadonlySet<StoreErrorCode | undefined> = new Set([
-  undefined,
-  'Timeout',
-  'NoSpace',
-  'TooManyRequests',
-]);
-
-function isLeading(store: Store): boolean {
-  return REFUSES_FOR_NOW.has(store.status().refusal);
-}
-
-type StoreParts = Pick<StoreOptions, 'engine' | 'clock' | 'scheduler' | 'random' | 'logger'>;
-
-function storeOptions(settings: Settings, parts: StoreParts): StoreOptions {
+function transportOptions(
+  settings: Settings,
+  { clock, scheduler, logger }: Pick<StartParts, 'clock' | 'scheduler' | 'logger'>,
+): Omit<ServerOptions, 'services'> {
   return {
-    ...parts,
-    keyspace: settings.keyspace,
-    name: settings.name,
-    lease: ALWAYS_LEADER,
-    limits: { requestBytesMax: settings.maxRequestBytes, txnOpsMax: settings.maxTxnOps },
-    quotaBytes: Number.isFinite(settings.quotaBackendBytes) ? settings.quotaBackendBytes : 0,
-    autoCompaction: settings.autoCompaction,
-  };
-}
-
-function watchSource(store: Store, headers: Headers): WatchSource {
-  return {
-    index: store.index,
-    arena: store.arena,
-    history: store.history,
-    revision: () => store.revision,
-    compacted: () => store.compacted,
-    header: (revision) => headers.at(revision),
+    ...{ clock, scheduler, logger: logger.child({ room: 'transport' }) },
+    streamsPerConnectionMax: settings.maxConcurrentStreams,
+    limits: keepaliveLimits(settings),
+    receiveBytesMax: settings.maxRequestBytes + receiveOverheadBytes,
+    onFault: (error: unknown, path: string) => onFault(logger, error, path),
   };
 }
 
@@ -210,30 +158,4 @@ function onFault(logger: Logger, error: unknown, path: string): void {
   queueMicrotask(() => {
     throw error;
   });
-}
-
-interface ServingParts {
-  readonly grpc: GrpcServer;
-  readonly http: GrpcServer;
-  readonly hub: WatchHub;
-  readonly health: HealthService;
-  readonly stop: Stop;
-  readonly store: Store;
-  readonly engine: Engine;
-}
-
-async function closeAll({ grpc, http, hub, health, stop, store, engine }: ServingParts): Promise<void> {
-  const drained = grpc.drain(drainMs);
-  health.stop();
-  hub.close();
-  stop.stop();
-  await drained;
-  await Promise.race([store.close(), delay(settleMs, undefined, { ref: false })]);
-  await http.close();
-  await engine.close();
-}
-
-function once(run: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  return () => (running ??= run());
 }

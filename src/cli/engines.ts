@@ -2,8 +2,6 @@ import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
 import { prefixEnd } from '../base/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Engine } from '../engine/index.ts';
-import { EngineError } from '../engine/index.ts';
-import { Store, type StoreOptions } from '../store/index.ts';
 
 export interface EngineParts {
   readonly clock: Clock;
@@ -39,28 +37,6 @@ export async function openEngine(settings: Settings, parts: EngineParts): Promis
         ...(ca !== undefined && { tls: { ca, cert, key } }),
         ...(settings.tikvGc === 'auto' && { collectsGarbage: leads }),
       });
-    }
-  }
-}
-
-/** Between two attempts at a store that others serve and that does not answer. */
-const RETRY_MS = 1000;
-
-/**
- * Opens the store. An engine that others share is there again some time: meanwhile each failure is a line in the log. An
- * engine of this process alone is not tried twice.
- */
-export async function openStore(options: StoreOptions & { readonly signal: AbortSignal }): Promise<Store> {
-  const { engine, scheduler, logger, signal } = options;
-  for (;;) {
-    try {
-      return await Store.open(options);
-    } catch (error) {
-      const isRetried = engine.capabilities.shared && error instanceof EngineError && error.retryable;
-      if (!isRetried || signal.aborted) throw error;
-      logger.warn('cannot read the log, it is tried again', { error: error.message, waitMs: RETRY_MS });
-      await new Promise<void>((resolve) => scheduler.after(RETRY_MS, resolve));
-      signal.throwIfAborted();
     }
   }
 }

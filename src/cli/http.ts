@@ -6,14 +6,14 @@ import {
   healthChecks,
   metricsHttp,
   type GatewayOptions,
+  type ServerContext,
 } from '../server/index.ts';
-import type { StoreApi } from '../store/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import type { HttpHandler } from '../transport/index.ts';
 
 export interface HttpParts {
   readonly settings: Settings;
-  readonly store: StoreApi;
+  readonly context: Pick<ServerContext, 'store' | 'node'>;
   readonly metrics: Metrics;
   /** The same services as over gRPC, under the same limits. */
   readonly calls: GatewayOptions;
@@ -21,11 +21,11 @@ export interface HttpParts {
 }
 
 /** What is served that is not gRPC: on the client port, and on the metrics listeners. */
-export function httpHandlers({ settings, store, metrics, calls, logger }: HttpParts): {
+export function httpHandlers({ settings, context, metrics, calls, logger }: HttpParts): {
   readonly client: HttpHandler;
   readonly metrics: HttpHandler;
 } {
-  const routes = { checks: healthChecks(store), metrics: () => metrics.text(), logger };
+  const routes = { checks: healthChecks(context), metrics: () => metrics.text(), logger };
   return {
     client: clientHttp({
       ...routes,

@@ -1,4 +1,5 @@
-import { ETCD_VERSION, type MethodCounters } from '../server/index.ts';
+import type { ClusterNode } from '../cluster/index.ts';
+import { ETCD_VERSION, type ForwardedCalls, type MethodCounters } from '../server/index.ts';
 import type { StoreApi } from '../store/index.ts';
 import {
   exponentialBounds,
@@ -35,10 +36,11 @@ export function commitHistograms(): CommitHistograms {
 }
 
 export interface MetricSources {
-  readonly store: StoreApi;
-  readonly hub: WatchHub;
+  /** Those that serve now. */
+  readonly current: { readonly store: StoreApi; readonly hub: WatchHub };
+  readonly node: ClusterNode;
   readonly counters: readonly MethodCounters[];
-  readonly memberId: bigint;
+  readonly forwarded: ForwardedCalls;
 }
 
 /** What a server exports: etcd's names where the meaning is the same, `engram_` for the rest. */
@@ -59,61 +61,81 @@ function counter(name: string, help: string, read: MetricDefinition['read']): Me
   return { name, help, kind: 'counter', read };
 }
 
-function storeMetrics({ store }: MetricSources): MetricDefinition[] {
+function storeMetrics({ current }: MetricSources): MetricDefinition[] {
   return [
     gauge(
       'etcd_mvcc_db_total_size_in_bytes',
       'Bytes that the engine takes on disk.',
-      () => store.status().sizeBytes,
+      () => current.store.status().sizeBytes,
     ),
     gauge(
       'etcd_mvcc_db_total_size_in_use_in_bytes',
       'Bytes of live data and uncompacted history.',
-      () => store.status().inUseBytes,
+      () => current.store.status().inUseBytes,
     ),
     gauge('etcd_server_quota_backend_bytes', 'The quota in bytes, 0 for none.', () => {
-      const { quotaBytes } = store.status();
+      const { quotaBytes } = current.store.status();
       return Number.isFinite(quotaBytes) ? quotaBytes : 0;
     }),
-    gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => store.status().keys),
-    gauge('etcd_debugging_mvcc_current_revision', 'The current revision of the store.', () => store.revision),
+    gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => current.store.status().keys),
+    gauge(
+      'etcd_debugging_mvcc_current_revision',
+      'The current revision of the store.',
+      () => current.store.revision,
+    ),
     gauge(
       'etcd_debugging_mvcc_compact_revision',
       'The revision of the last compaction.',
-      () => store.compacted,
+      () => current.store.compacted,
     ),
-    gauge('engram_leases', 'Leases that exist.', () => store.status().leases),
+    gauge('engram_leases', 'Leases that exist.', () => current.store.status().leases),
     gauge(
       'engram_proposed_bytes',
       'Bytes proposed and not yet committed.',
-      () => store.status().proposedBytes,
+      () => current.store.status().proposedBytes,
     ),
-    gauge('engram_memory_bytes', 'Bytes of values and index in memory.', () => store.status().memoryBytes),
+    gauge(
+      'engram_memory_bytes',
+      'Bytes of values and index in memory.',
+      () => current.store.status().memoryBytes,
+    ),
   ];
 }
 
-function memberMetrics({ store, memberId }: MetricSources): MetricDefinition[] {
+function memberMetrics({ current, node }: MetricSources): MetricDefinition[] {
   return [
-    gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () => 1),
-    gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', () => 1),
+    gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () =>
+      Number(node.hasLeader()),
+    ),
+    gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', () =>
+      Number(node.leads),
+    ),
     gauge(
       'etcd_server_is_learner',
       'Whether or not this member is a learner. 1 if is, 0 otherwise.',
       () => 0,
     ),
-    counter('etcd_server_leader_changes_seen_total', 'Leader changes seen since the start.', () => 1),
+    counter(
+      'etcd_server_leader_changes_seen_total',
+      'Leader changes seen since the start.',
+      () => node.leaderChanges,
+    ),
     counter(
       'etcd_server_proposals_committed_total',
       'Chunks of the log that are committed.',
-      () => store.sequence,
+      () => current.store.sequence,
     ),
-    gauge('etcd_server_proposals_applied_total', 'Chunks of the log that are applied.', () => store.sequence),
+    gauge(
+      'etcd_server_proposals_applied_total',
+      'Chunks of the log that are applied.',
+      () => current.store.sequence,
+    ),
     {
       name: 'etcd_server_id',
       help: 'Server or member ID in hexadecimal format. 1 for a label with the current ID.',
       kind: 'gauge',
       labels: ['server_id'],
-      read: () => [{ labels: { server_id: memberId.toString(16) }, value: 1 }],
+      read: () => [{ labels: { server_id: node.memberId.toString(16) }, value: 1 }],
     },
     {
       name: 'etcd_server_version',
@@ -132,28 +154,32 @@ function memberMetrics({ store, memberId }: MetricSources): MetricDefinition[] {
   ];
 }
 
-function watchMetrics({ hub }: MetricSources): MetricDefinition[] {
+function watchMetrics({ current }: MetricSources): MetricDefinition[] {
   return [
-    gauge('etcd_debugging_mvcc_watcher_total', 'Total number of watchers.', () => hub.statistics().watchers),
+    gauge(
+      'etcd_debugging_mvcc_watcher_total',
+      'Total number of watchers.',
+      () => current.hub.statistics().watchers,
+    ),
     gauge(
       'etcd_debugging_mvcc_watch_stream_total',
       'Total number of watch streams.',
-      () => hub.statistics().streams,
+      () => current.hub.statistics().streams,
     ),
     gauge(
       'etcd_debugging_mvcc_slow_watcher_total',
       'Total number of unsynced slow watchers.',
-      () => hub.statistics().slowWatchers,
+      () => current.hub.statistics().slowWatchers,
     ),
     counter(
       'etcd_debugging_mvcc_events_total',
       'Total number of events sent by this member.',
-      () => hub.statistics().eventsDelivered,
+      () => current.hub.statistics().eventsDelivered,
     ),
     gauge(
       'etcd_debugging_mvcc_pending_events_total',
       'Responses that wait for a full transport.',
-      () => hub.statistics().responsesWaiting,
+      () => current.hub.statistics().responsesWaiting,
     ),
   ];
 }

@@ -1,3 +1,5 @@
+import type { Logger } from '../base/index.ts';
+import { ClusterError } from '../cluster/index.ts';
 import { ConfigError, readSettings, type Settings } from '../config/index.ts';
 import { EngineError } from '../engine/index.ts';
 import { LogError } from '../log/index.ts';
@@ -29,17 +31,25 @@ export async function serve(args: readonly string[]): Promise<number> {
 
   // A signal during the start must not be lost: it ends a start that waits for others, and what runs by then is stopped.
   const starting = new AbortController();
+  let failure: Error | undefined;
+  let onFailed: (error: Error) => void = () => undefined;
   const stop = new Promise<void>((resolve) => {
     stopOnSignals(logger, () => {
       starting.abort();
       resolve();
     });
+    onFailed = (error): void => {
+      failure ??= error;
+      starting.abort(error);
+      resolve();
+    };
   });
 
   let server: RunningServer;
   try {
-    server = await startServer(settings, { logger, signal: starting.signal });
+    server = await startServer(settings, { logger, signal: starting.signal, onFailed });
   } catch (error) {
+    if (failure !== undefined) return cannotGoOn(logger, failure);
     if (starting.signal.aborted) {
       logger.info('stopped before it served');
       return 0;
@@ -51,8 +61,14 @@ export async function serve(args: readonly string[]): Promise<number> {
   }
   await stop;
   await server.close();
+  if (failure !== undefined) return cannotGoOn(logger, failure);
   logger.info('stopped');
   return 0;
+}
+
+function cannotGoOn(logger: Logger, failure: Error): number {
+  logger.error('the server cannot go on, it has stopped', { error: failure });
+  return 1;
 }
 
 /** The effective settings, as one log line shows them. */
@@ -63,6 +79,6 @@ function shown(settings: Settings): Record<string, unknown> {
 
 /** What a user can do something about, in words; undefined for anything else, which is a bug. */
 function explain(error: unknown): string | undefined {
-  const known = [PortError, TransportError, EngineError, LogError];
+  const known = [PortError, TransportError, EngineError, LogError, ClusterError];
   return error instanceof Error && known.some((kind) => error instanceof kind) ? error.message : undefined;
 }

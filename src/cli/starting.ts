@@ -14,6 +14,7 @@ export function startingHttp(logger: Logger): HttpHandler {
       linearizableRead: notYet,
       dataCorruption: fine,
       nonLearner: fine,
+      hasLeader: () => true,
       alarms: () => [],
     },
     metrics: () => Promise.resolve({ text: '', contentType: 'text/plain; version=0.0.4; charset=utf-8' }),

@@ -1,48 +1,63 @@
-import type { Method, Service } from '../transport/index.ts';
+import type { ClusterMember, ClusterNodeApi } from '../cluster/index.ts';
+import type { GrpcStatus, Method, Service } from '../transport/index.ts';
 import type { Member } from '../wire/index.ts';
 import type { ServerContext } from './context.ts';
-import { statusOfCode, unsupported } from './errors.ts';
+import { statusOf, statusOfCode, unsupported } from './errors.ts';
+import { probeRead } from './probe-read.ts';
 import { coldUnary } from './unary.ts';
 
-/** `etcdserverpb.Cluster` of a single member. Calls that would change the membership are refused as exactly as etcd can. */
+/**
+ * `etcdserverpb.Cluster`. Members come by being started on the same store and go by being stopped, so there is nothing for
+ * a client to change: what is wrong with a request is said in etcd's words, the rest is not implemented.
+ */
 export function clusterService(context: ServerContext): Service {
+  const { node } = context;
   return {
     name: 'etcdserverpb.Cluster',
     methods: {
-      MemberAdd: memberAdd(),
-      MemberRemove: memberRemove(context),
-      MemberUpdate: memberUpdate(context),
+      MemberAdd: memberAdd(node),
+      MemberRemove: memberRemove(node),
+      MemberUpdate: memberUpdate(node),
       MemberList: memberList(context),
-      MemberPromote: memberPromote(context),
+      MemberPromote: memberPromote(node),
     },
   };
 }
 
-function thisMember({ headers, name, clientUrls }: ServerContext): Member {
-  return { ID: headers.memberId, name, peerURLs: [], clientURLs: [...clientUrls], isLearner: false };
+function memberMessage({ id, name, peerUrls, clientUrls }: ClusterMember): Member {
+  return { ID: id, name, peerURLs: [...peerUrls], clientURLs: [...clientUrls], isLearner: false };
 }
 
+/** As in etcd, a linearizable list waits for the leader's word, and the headers carry no revision (v3rpc/member.go). */
 function memberList(context: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.MemberListRequest', response: 'etcdserverpb.MemberListResponse' },
-    // The headers of this service carry no revision in etcd (v3rpc/member.go).
-    (_request, reply, encode) =>
-      reply(undefined, encode({ header: context.headers.message(0), members: [thisMember(context)] })),
+    ({ linearizable }, reply, { encode }) => {
+      const list = (): void => {
+        const { node, headers } = context;
+        reply(undefined, encode({ header: headers.message(0), members: node.members().map(memberMessage) }));
+      };
+      if (!linearizable) return list();
+      probeRead(context.store, false, (error) => {
+        if (error === undefined) list();
+        else reply(statusOf(error));
+      });
+    },
   );
 }
 
-function memberAdd(): Method {
+function memberAdd(node: ClusterNodeApi): Method {
   return coldUnary(
     { request: 'etcdserverpb.MemberAddRequest', response: 'etcdserverpb.MemberAddResponse' },
-    (request, reply) => {
-      const valid = request.peerURLs.length > 0 && request.peerURLs.every(isPeerUrl);
-      reply(
-        valid
-          ? unsupported('this server is the only member, none can be added')
-          : statusOfCode('MemberBadURLs'),
-      );
-    },
+    ({ peerURLs }, reply) => reply(addRefusal(node, peerURLs)),
   );
+}
+
+function addRefusal(node: ClusterNodeApi, urls: readonly string[]): GrpcStatus {
+  if (urls.length === 0 || !urls.every(isPeerUrl)) return statusOfCode('MemberBadURLs');
+  const taken = node.members().flatMap(({ peerUrls }) => peerUrls);
+  if (urls.some((url) => taken.includes(url.trim()))) return statusOfCode('PeerURLExist');
+  return unsupported('a member joins by being started on the same store, none can be added');
 }
 
 /** As `types.NewURLs` of etcd: a scheme that it knows, a host with a port, and no path. */
@@ -50,28 +65,36 @@ function isPeerUrl(text: string): boolean {
   return /^(https?|unixs?):\/\/[^/?#]+:\d+$/.test(text.trim());
 }
 
-function memberRemove({ headers }: ServerContext): Method {
+/** The last member cannot be removed from a cluster of etcd either. */
+function memberRemove(node: ClusterNodeApi): Method {
   return coldUnary(
     { request: 'etcdserverpb.MemberRemoveRequest', response: 'etcdserverpb.MemberRemoveResponse' },
-    (request, reply) =>
-      reply(statusOfCode(request.ID === headers.memberId ? 'MemberNotEnoughStarted' : 'MemberNotFound')),
-  );
-}
-
-function memberUpdate({ headers }: ServerContext): Method {
-  return coldUnary(
-    { request: 'etcdserverpb.MemberUpdateRequest', response: 'etcdserverpb.MemberUpdateResponse' },
-    (request, reply) => {
-      if (request.ID !== headers.memberId) reply(statusOfCode('MemberNotFound'));
-      else reply(unsupported('this server is the only member and has no peer URLs'));
+    ({ ID }, reply) => {
+      if (!isMember(node, ID)) reply(statusOfCode('MemberNotFound'));
+      else if (node.members().length === 1) reply(statusOfCode('MemberNotEnoughStarted'));
+      else reply(unsupported('a member leaves by being stopped, none can be removed'));
     },
   );
 }
 
-function memberPromote({ headers }: ServerContext): Method {
+function memberUpdate(node: ClusterNodeApi): Method {
+  return coldUnary(
+    { request: 'etcdserverpb.MemberUpdateRequest', response: 'etcdserverpb.MemberUpdateResponse' },
+    ({ ID }, reply) => {
+      if (!isMember(node, ID)) reply(statusOfCode('MemberNotFound'));
+      else reply(unsupported('the peer URLs of a member are those that it was started with'));
+    },
+  );
+}
+
+/** There are no learners. */
+function memberPromote(node: ClusterNodeApi): Method {
   return coldUnary(
     { request: 'etcdserverpb.MemberPromoteRequest', response: 'etcdserverpb.MemberPromoteResponse' },
-    (request, reply) =>
-      reply(statusOfCode(request.ID === headers.memberId ? 'MemberNotLearner' : 'MemberNotFound')),
+    ({ ID }, reply) => reply(statusOfCode(isMember(node, ID) ? 'MemberNotLearner' : 'MemberNotFound')),
   );
+}
+
+function isMember(node: ClusterNodeApi, member: bigint): boolean {
+  return node.members().some(({ id }) => id === member);
 }

@@ -15,7 +15,7 @@ export class HealthService {
       methods: {
         Check: coldUnary(
           { request: 'grpc.health.v1.HealthCheckRequest', response: 'grpc.health.v1.HealthCheckResponse' },
-          (request, reply, encode) => {
+          (request, reply, { encode }) => {
             if (request.service === '') reply(undefined, encode({ status: this.#status }));
             else reply({ code: GrpcCode.notFound, message: 'unknown service' });
           },

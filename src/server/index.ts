@@ -1,8 +1,9 @@
 /** etcd's services over store and watch: messages to calls, errors to statuses; health, readiness and metrics over HTTP. */
 
-export { ETCD_VERSION, STORAGE_VERSION, type ServerContext } from './context.ts';
+export { ETCD_VERSION, STORAGE_VERSION, type CallContext, type ServerContext } from './context.ts';
 export type { MethodCounters } from './counters.ts';
 export { statusOf } from './errors.ts';
+export { ForwardedCalls } from './forwarded-calls.ts';
 export { Headers } from './headers.ts';
 export { HealthService } from './health.ts';
 export { healthChecks, type HealthChecks } from './http/checks.ts';
@@ -14,4 +15,4 @@ export { GrpcPeerNetwork, type GrpcPeerNetworkOptions } from './peers/grpc-peer-
 export { PeerCredentials, type PeerTls } from './peers/peer-credentials.ts';
 export { refuseByHeaders } from './refuse.ts';
 export { etcdServices } from './services.ts';
-export { Stop } from './stop.ts';
+export { StreamEnds } from './stream-ends.ts';

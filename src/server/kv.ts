@@ -1,6 +1,6 @@
 import { EMPTY_BYTES } from '../base/index.ts';
-import type { OpResult, TxnResult } from '../store/index.ts';
-import type { Message, Service } from '../transport/index.ts';
+import { checkTxn, isReadOnly, type OpResult, type TxnResult } from '../store/index.ts';
+import type { Method, Service } from '../transport/index.ts';
 import {
   decodeCompactionRequest,
   decodeDeleteRangeRequest,
@@ -13,63 +13,62 @@ import {
   encodeRangeResponse,
   encodeTxnResponse,
   operationsMax,
-  type LongMessage,
   type ResponseHeader,
   type ResponseOp,
   type TxnRequest,
   type TxnResponse,
 } from '../wire/index.ts';
-import type { ServerContext } from './context.ts';
+import type { CallContext } from './context.ts';
 import { heldMessage } from './held-message.ts';
 import { rangeStreamMethod } from './range-stream.ts';
-import { answer, hotUnary } from './unary.ts';
+import { answer, forward, hotUnary, leaderUnary, type LeaderMethod } from './unary.ts';
 
 /** Compares, success and failure each, and the same once more in nested transactions with what the limit leaves. */
 const OPERATIONS_PER_OP_MAX = 8;
 
+export const KV_PATH = '/etcdserverpb.KV/';
+
 /** `etcdserverpb.KV`. */
-export function kvService(context: ServerContext): Service {
-  const { store, headers } = context;
-  const held = (message: Buffer | LongMessage): Message => heldMessage(store, message);
-  const operationsLimit = Math.max(operationsMax, context.txnOpsMax * OPERATIONS_PER_OP_MAX);
-  const range = hotUnary(decodeRangeRequest, (request, reply) =>
+export function kvService(context: CallContext): Service {
+  const onLeader = (method: string): LeaderMethod => ({ node: context.node, path: KV_PATH + method });
+  const range = hotUnary(decodeRangeRequest, (request, reply) => {
+    const { store, headers } = context;
     store.range(
       request,
       answer(reply, ({ revision, kvs, more, count }) =>
-        held(encodeRangeResponse({ header: headers.at(revision), kvs, more, count })),
+        heldMessage(store, encodeRangeResponse({ header: headers.at(revision), kvs, more, count })),
       ),
-    ),
-  );
-  const put = hotUnary(decodePutRequest, (request, reply, requestBytes) =>
+    );
+  });
+  const put = leaderUnary(onLeader('Put'), decodePutRequest, (request, reply, requestBytes) => {
+    const { store, headers } = context;
     store.put(
       request,
       requestBytes,
       answer(reply, ({ revision, prevKv }) => encodePutResponse({ header: headers.at(revision), prevKv })),
-    ),
+    );
+  });
+  const deleteRange = leaderUnary(
+    onLeader('DeleteRange'),
+    decodeDeleteRangeRequest,
+    (request, reply, requestBytes) => {
+      const { store, headers } = context;
+      store.deleteRange(
+        request,
+        requestBytes,
+        answer(reply, ({ revision, deleted, prevKvs }) =>
+          heldMessage(store, encodeDeleteRangeResponse({ header: headers.at(revision), deleted, prevKvs })),
+        ),
+      );
+    },
   );
-  const deleteRange = hotUnary(decodeDeleteRangeRequest, (request, reply, requestBytes) =>
-    store.deleteRange(
-      request,
-      requestBytes,
-      answer(reply, ({ revision, deleted, prevKvs }) =>
-        held(encodeDeleteRangeResponse({ header: headers.at(revision), deleted, prevKvs })),
-      ),
-    ),
-  );
-  const decodeTxn = (bytes: Uint8Array): TxnRequest => decodeTxnRequest(bytes, operationsLimit);
-  const txn = hotUnary(decodeTxn, (request, reply, requestBytes) =>
-    store.txn(
-      request,
-      requestBytes,
-      answer(reply, (result) => held(encodeTxnResponse(txnResponse(result, headers.at(result.revision))))),
-    ),
-  );
-  const compact = hotUnary(decodeCompactionRequest, (request, reply) =>
+  const compact = leaderUnary(onLeader('Compact'), decodeCompactionRequest, (request, reply) => {
+    const { store, headers } = context;
     store.compact(
       request,
       answer(reply, ({ revision }) => encodeHeaderOnlyResponse(headers.at(revision))),
-    ),
-  );
+    );
+  });
   return {
     name: 'etcdserverpb.KV',
     methods: {
@@ -77,10 +76,36 @@ export function kvService(context: ServerContext): Service {
       RangeStream: rangeStreamMethod(context),
       Put: put,
       DeleteRange: deleteRange,
-      Txn: txn,
+      Txn: txnMethod(context, onLeader('Txn')),
       Compact: compact,
     },
   };
+}
+
+/** A node that follows answers itself those that only read. */
+function txnMethod(context: CallContext, leader: LeaderMethod): Method {
+  const { node, txnOpsMax } = context;
+  const operationsLimit = Math.max(operationsMax, txnOpsMax * OPERATIONS_PER_OP_MAX);
+  const decode = (bytes: Uint8Array): TxnRequest => decodeTxnRequest(bytes, operationsLimit);
+  return hotUnary(decode, (request, reply, bytes) => {
+    if (!node.leads && !isRead(request, txnOpsMax)) {
+      forward(leader, bytes, reply);
+      return;
+    }
+    const { store, headers } = context;
+    store.txn(
+      request,
+      bytes.length,
+      answer(reply, (result) =>
+        heldMessage(store, encodeTxnResponse(txnResponse(result, headers.at(result.revision)))),
+      ),
+    );
+  });
+}
+
+/** What is wrong with a transaction is for the leader to say. */
+function isRead(request: TxnRequest, txnOpsMax: number): boolean {
+  return isReadOnly(request) && checkTxn(request, txnOpsMax) === undefined;
 }
 
 function txnResponse(result: TxnResult, header: ResponseHeader): TxnResponse {

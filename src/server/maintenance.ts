@@ -1,9 +1,9 @@
-import { AlarmAction, AlarmType, type Alarm, type AlarmResult } from '../store/index.ts';
-import type { Method, Service } from '../transport/index.ts';
+import { AlarmAction, AlarmType, storeError, type Alarm, type AlarmResult } from '../store/index.ts';
+import type { GrpcStatus, Method, Service } from '../transport/index.ts';
 import { DowngradeAction } from '../wire/index.ts';
-import { ETCD_VERSION, STORAGE_VERSION, type ServerContext } from './context.ts';
+import { ETCD_VERSION, STORAGE_VERSION, type CallContext, type ServerContext } from './context.ts';
 import { statusOfCode, UNKNOWN_ALARM_ACTION, UNKNOWN_METHOD, unsupported } from './errors.ts';
-import { answer, coldUnary } from './unary.ts';
+import { answer, coldUnary, forward, type UnaryMethod } from './unary.ts';
 
 /** `etcdserverpb.Maintenance`. */
 export function maintenanceService(context: ServerContext): Service {
@@ -25,14 +25,20 @@ export function maintenanceService(context: ServerContext): Service {
   };
 }
 
+export const ALARM_PATH = '/etcdserverpb.Maintenance/Alarm';
+
 const KNOWN_ACTIONS: ReadonlySet<number> = new Set(Object.values(AlarmAction));
 
-function alarm({ store, headers }: ServerContext): Method {
+/** Only the leader answers, also what alarms there are: in etcd that goes through the log as well. */
+export function alarm(context: CallContext): UnaryMethod {
+  const { node } = context;
   return coldUnary(
     { request: 'etcdserverpb.AlarmRequest', response: 'etcdserverpb.AlarmResponse' },
-    (request, reply, encode) => {
+    (request, reply, { encode, bytes }) => {
       // etcd ends its process for this one.
       if (!KNOWN_ACTIONS.has(request.action)) return reply(UNKNOWN_ALARM_ACTION);
+      if (!node.leads) return forward({ node, path: ALARM_PATH }, bytes, reply);
+      const { store, headers } = context;
       store.alarm(
         { action: request.action, member: request.memberID, alarm: request.alarm },
         answer(reply, ({ revision, alarms }: AlarmResult) =>
@@ -46,20 +52,22 @@ function alarm({ store, headers }: ServerContext): Method {
   );
 }
 
-function status({ store, headers }: ServerContext): Method {
+function status(context: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.StatusRequest', response: 'etcdserverpb.StatusResponse' },
-    (_request, reply, encode) => {
+    (_request, reply, { encode }) => {
+      const { node, store, headers } = context;
       const facts = store.status();
+      const leader = node.leaderId;
       const response = encode({
         header: headers.message(facts.revision),
         version: ETCD_VERSION,
         dbSize: facts.sizeBytes,
-        leader: headers.memberId,
+        leader,
         raftIndex: facts.sequence,
         raftTerm: facts.epoch,
         raftAppliedIndex: facts.sequence,
-        errors: facts.alarms.map(alarmText),
+        errors: [...(leader === 0n ? [NO_LEADER] : []), ...facts.alarms.map(alarmText)],
         dbSizeInUse: facts.inUseBytes,
         isLearner: false,
         storageVersion: STORAGE_VERSION,
@@ -70,6 +78,8 @@ function status({ store, headers }: ServerContext): Method {
     },
   );
 }
+
+const NO_LEADER = storeError('NoLeader').message;
 
 const ALARM_NAMES: Readonly<Record<number, string>> = {
   [AlarmType.noSpace]: 'NOSPACE',
@@ -82,10 +92,11 @@ function alarmText(each: Alarm): string {
   return `${member}alarm:${ALARM_NAMES[each.alarm] ?? each.alarm}`;
 }
 
-function defragment({ store, logger }: ServerContext): Method {
+function defragment(context: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.DefragmentRequest', response: 'etcdserverpb.DefragmentResponse' },
-    (_request, reply, encode) => {
+    (_request, reply, { encode }) => {
+      const { store, logger } = context;
       logger.info('starting to defragment');
       store.defragment().then(
         () => {
@@ -102,20 +113,23 @@ function defragment({ store, logger }: ServerContext): Method {
   );
 }
 
-function hash({ store, headers }: ServerContext): Method {
+function hash(context: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.HashRequest', response: 'etcdserverpb.HashResponse' },
-    (_request, reply, encode) =>
+    (_request, reply, { encode }) => {
+      const { store, headers } = context;
       store.hash(
         answer(reply, (result) => encode({ header: headers.message(result.revision), hash: result.hash })),
-      ),
+      );
+    },
   );
 }
 
-function hashKv({ store, headers }: ServerContext): Method {
+function hashKv(context: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.HashKVRequest', response: 'etcdserverpb.HashKVResponse' },
-    (request, reply, encode) =>
+    (request, reply, { encode }) => {
+      const { store, headers } = context;
       store.hashKv(
         request.revision,
         answer(reply, (result) =>
@@ -126,19 +140,31 @@ function hashKv({ store, headers }: ServerContext): Method {
             hash_revision: result.hashRevision,
           }),
         ),
-      ),
+      );
+    },
   );
 }
 
-/** The only member leads already; moving the lead to it is done at once, as in etcd. The answer has no header. */
-function moveLeader({ headers }: ServerContext): Method {
+/** As in etcd, only the leader hands the lead over, and handing it to itself is done at once. The answer has no header. */
+function moveLeader({ node }: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.MoveLeaderRequest', response: 'etcdserverpb.MoveLeaderResponse' },
-    (request, reply, encode) => {
-      if (request.targetID === headers.memberId) reply(undefined, encode({}));
-      else reply(statusOfCode('BadLeaderTransferee'));
+    (request, reply, { encode }) => {
+      const refusal = moveRefusal(node, request.targetID);
+      if (refusal !== undefined) return reply(refusal);
+      if (request.targetID === node.memberId) return reply(undefined, encode({}));
+      node.moveLeader(request.targetID, (failure) => {
+        if (failure === undefined) reply(undefined, encode({}));
+        else reply(statusOfCode(failure));
+      });
     },
   );
+}
+
+function moveRefusal(node: ServerContext['node'], target: bigint): GrpcStatus | undefined {
+  if (!node.leads) return statusOfCode('NotLeader');
+  const isMember = node.members().some(({ id }) => id === target);
+  return isMember ? undefined : statusOfCode('BadLeaderTransferee');
 }
 
 /** The version that etcd's members agree on is told without its patch. */
@@ -158,10 +184,10 @@ function isVersion(text: string): boolean {
  * There is no older format to go back to, so no target version is a valid one: also not the one that etcd can go back to,
  * which is the minor version before its own.
  */
-function downgrade({ headers }: ServerContext): Method {
+function downgrade(context: ServerContext): Method {
   return coldUnary(
     { request: 'etcdserverpb.DowngradeRequest', response: 'etcdserverpb.DowngradeResponse' },
-    (request, reply, encode) => {
+    (request, reply, { encode }) => {
       switch (request.action) {
         case DowngradeAction.validate:
         case DowngradeAction.enable:
@@ -170,7 +196,7 @@ function downgrade({ headers }: ServerContext): Method {
           return;
         case DowngradeAction.cancel:
           // etcd answers so too when there is nothing to cancel.
-          reply(undefined, encode({ header: headers.message(), version: CLUSTER_VERSION }));
+          reply(undefined, encode({ header: context.headers.message(), version: CLUSTER_VERSION }));
           return;
         default:
           reply(UNKNOWN_METHOD);

@@ -7,7 +7,7 @@ import {
   type RangeRequest,
   type RangeResponse,
 } from '../wire/index.ts';
-import type { ServerContext } from './context.ts';
+import type { CallContext } from './context.ts';
 import { statusOf, statusOfMalformed } from './errors.ts';
 import { heldMessage } from './held-message.ts';
 import type { Headers } from './headers.ts';
@@ -19,7 +19,7 @@ const FIRST_CHUNK_KEYS = 10;
  * `KV.RangeStream` (etcd-v3.md B.3): disjoint chunks in key order; header, `more` and `count` only in the last one, and
  * only on success. Merged, the chunks are the answer to the same Range.
  */
-export function rangeStreamMethod(context: ServerContext): Method {
+export function rangeStreamMethod(context: CallContext): Method {
   return {
     kind: 'serverStream',
     handle(bytes, stream) {
@@ -30,8 +30,9 @@ export function rangeStreamMethod(context: ServerContext): Method {
         stream.end(statusOfMalformed(error, 'stream'));
         return;
       }
+      const { store } = context;
       const chunks = new Chunks(stream, context);
-      chunks.start((sink) => context.store.rangeStream(request, sink));
+      chunks.start((sink) => store.rangeStream(request, sink));
     },
   };
 }
@@ -46,7 +47,7 @@ class Chunks implements RangeSink {
   #chunk = new ByteRuns();
   #isFull = false;
 
-  constructor(stream: ServerStream, { store, headers, requestBytesMax }: ServerContext) {
+  constructor(stream: ServerStream, { store, headers, requestBytesMax }: CallContext) {
     this.#stream = stream;
     this.#store = store;
     this.#headers = headers;

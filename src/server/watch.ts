@@ -3,6 +3,7 @@ import { GrpcCode, type BidiStream, type GrpcStatus, type Service } from '../tra
 import { decodeWatchRequest, type WatchRequest } from '../wire/index.ts';
 import type { ServerContext } from './context.ts';
 import { statusOfCode, statusOfMalformed } from './errors.ts';
+import { requiresLeader } from './refuse.ts';
 
 /**
  * `etcdserverpb.Watch`. The stream lives until the client cancels it: when the client has only finished sending, its
@@ -15,13 +16,30 @@ export function watchService(context: ServerContext): Service {
   };
 }
 
-function serveWatches({ hub }: ServerContext, stream: BidiStream): void {
+function serveWatches({ hub, leaderLost }: ServerContext, stream: BidiStream): void {
+  const needsLeader = requiresLeader(stream);
+  const release = (): void => {
+    if (needsLeader) leaderLost.remove(lost);
+  };
   const sink: WatchSink = {
     send: (slices) => stream.send(slices),
-    end: (end) => stream.end(statusOfEnd(end)),
+    end: (end) => {
+      release();
+      stream.end(statusOfEnd(end));
+    },
   };
   const watches = hub.open(sink);
-  stream.onCancel(() => watches.close());
+  const close = (): void => {
+    release();
+    watches.close();
+  };
+  const fail = (status: GrpcStatus): void => {
+    close();
+    stream.end(status);
+  };
+  const lost = (): void => fail(statusOfCode('NoLeader'));
+  if (needsLeader && !stream.ended) leaderLost.add(lost);
+  stream.onCancel(close);
   stream.onDrain(() => {
     if (watches.drained()) stream.resume();
   });
@@ -30,9 +48,7 @@ function serveWatches({ hub }: ServerContext, stream: BidiStream): void {
     try {
       request = decodeWatchRequest(bytes);
     } catch (error) {
-      const status = statusOfMalformed(error, 'stream');
-      watches.close();
-      stream.end(status);
+      fail(statusOfMalformed(error, 'stream'));
       return;
     }
     if (!watches.receive(request)) stream.pause();
@@ -45,6 +61,9 @@ function statusOfEnd(end: WatchEnd | undefined): GrpcStatus | undefined {
       return undefined;
     case 'stopped':
       return statusOfCode('Stopped');
+    case 'replaced':
+      // Any text will do: with this code clients go on where they were.
+      return { code: GrpcCode.unavailable, message: 'engram: the log was read anew' };
     case 'too-many-requests':
       return statusOfCode('TooManyRequests');
     case 'unavailable':

@@ -10,3 +10,5 @@ export type { AutoCompactionOptions } from './auto-compaction.ts';
 export type { StoreApi } from './store-api.ts';
 export type { Engine, StoreOptions } from './options.ts';
 export { Store } from './store.ts';
+export { isReadOnly } from './txn-plan.ts';
+export { checkTxn } from './validate.ts';

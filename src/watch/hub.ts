@@ -12,7 +12,7 @@ import { Pass } from './pass.ts';
 import { Progress } from './progress.ts';
 import type { ProgressHost } from './progress.ts';
 import { ReadBack } from './read-back.ts';
-import type { WatchSink, WatchSource } from './source.ts';
+import type { WatchEnd, WatchSink, WatchSource } from './source.ts';
 import { Stream } from './stream.ts';
 import type { StreamHost, WatchStream } from './stream.ts';
 import { HistoryWalk } from './walk.ts';
@@ -74,7 +74,7 @@ export class WatchHub implements CatchUpHost, ProgressHost, StreamHost {
   readonly #closing = new Set<Stream>();
   #isScheduled = false;
   #isRunning = false;
-  #isClosed = false;
+  #closed: WatchEnd | undefined;
   #turns = 0;
 
   constructor(options: WatchHubOptions) {
@@ -111,7 +111,7 @@ export class WatchHub implements CatchUpHost, ProgressHost, StreamHost {
   /** A new stream. When the hub is closed it is ended at once. */
   open(sink: WatchSink): WatchStream {
     const stream = new Stream(this, sink);
-    if (this.#isClosed) stream.fail({ code: 'stopped' });
+    if (this.#closed !== undefined) stream.fail(this.#closed);
     else this.#streams.add(stream);
     return stream;
   }
@@ -136,10 +136,10 @@ export class WatchHub implements CatchUpHost, ProgressHost, StreamHost {
     this.wake();
   }
 
-  /** Ends all streams, and those that are opened later. */
-  close(): void {
-    this.#isClosed = true;
-    for (const stream of this.#streams) stream.fail({ code: 'stopped' });
+  /** Ends all streams, and those that are opened later: `replaced`, when another hub takes them. */
+  close(code: 'stopped' | 'replaced' = 'stopped'): void {
+    this.#closed = { code };
+    for (const stream of this.#streams) stream.fail(this.#closed);
   }
 
   // -- for streams

@@ -48,9 +48,9 @@ export interface WatchSink {
 }
 
 /**
- * Why a stream was ended by this side: `stopped`, the hub was closed; `too-many-requests`, the client sends requests
- * and does not read the answers; `unavailable`, old values could not be read back from the engine.
+ * Why a stream was ended by this side: `stopped` or `replaced`, the hub was closed; `too-many-requests`, the client sends
+ * requests and does not read the answers; `unavailable`, old values could not be read back from the engine.
  */
 export interface WatchEnd {
-  readonly code: 'stopped' | 'too-many-requests' | 'unavailable';
+  readonly code: 'stopped' | 'replaced' | 'too-many-requests' | 'unavailable';
 }

@@ -1,6 +1,6 @@
-import { EMPTY_BYTES } from '../../base/index.ts';
 import { AlarmType, type StoreApi } from '../../store/index.ts';
-import type { RangeRequest } from '../../wire/index.ts';
+import type { ServerContext } from '../context.ts';
+import { probeRead } from '../probe-read.ts';
 
 /** A check gives the reason of its failure, or undefined. */
 export type Check = () => Promise<string | undefined>;
@@ -11,6 +11,8 @@ export interface HealthChecks {
   readonly linearizableRead: Check;
   readonly dataCorruption: Check;
   readonly nonLearner: Check;
+  /** Whether the member knows a leader. */
+  hasLeader(): boolean;
   /** The alarms that `/health` fails for, by the names that `exclude` takes. */
   alarms(): string[];
 }
@@ -18,17 +20,18 @@ export interface HealthChecks {
 /** One read may take this long before a probe counts as failed; etcd's request timeout. */
 const readTimeoutMs = 7000;
 
-export function healthChecks(store: StoreApi): HealthChecks {
+export function healthChecks(context: Pick<ServerContext, 'store' | 'node'>): HealthChecks {
   return {
-    serializableRead: () => read(store, true),
-    linearizableRead: () => read(store, false),
+    serializableRead: () => read(context.store, true),
+    linearizableRead: () => read(context.store, false),
     dataCorruption: () => {
-      const corrupt = store.status().alarms.some((each) => each.alarm === AlarmType.corrupt);
+      const corrupt = context.store.status().alarms.some((each) => each.alarm === AlarmType.corrupt);
       return Promise.resolve(corrupt ? 'alarm activated: CORRUPT' : undefined);
     },
     nonLearner: () => Promise.resolve(undefined),
+    hasLeader: () => context.node.hasLeader(),
     alarms: () => {
-      const { alarms, refusal } = store.status();
+      const { alarms, refusal } = context.store.status();
       const names = alarms.map((each) => alarmName(each.alarm));
       // A full disk: nobody has raised the alarm, because that would be a write.
       return refusal === 'NoSpace' && !names.includes('NOSPACE') ? [...names, 'NOSPACE'] : names;
@@ -41,27 +44,11 @@ function alarmName(alarm: number): string {
   return alarm === AlarmType.corrupt ? 'CORRUPT' : 'UNKNOWN';
 }
 
-/** etcd's probe: keys only, at most one, from the lowest key on. */
 function read(store: StoreApi, serializable: boolean): Promise<string | undefined> {
-  const request: RangeRequest = {
-    key: Buffer.from([0]),
-    rangeEnd: EMPTY_BYTES,
-    limit: 1,
-    revision: 0,
-    sortOrder: 0,
-    sortTarget: 0,
-    serializable,
-    keysOnly: true,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-  };
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve('context deadline exceeded'), readTimeoutMs);
     timer.unref();
-    store.range(request, (error) => {
+    probeRead(store, serializable, (error) => {
       clearTimeout(timer);
       resolve(error?.message);
     });

@@ -12,6 +12,7 @@ const healthy: HealthChecks = {
   linearizableRead: ok,
   dataCorruption: ok,
   nonLearner: ok,
+  hasLeader: () => true,
   alarms: () => [],
 };
 const routes = {

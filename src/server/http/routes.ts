@@ -106,8 +106,9 @@ async function health(checks: HealthChecks, query: URLSearchParams): Promise<Htt
   const excluded = new Set(query.getAll('exclude'));
   const alarm = checks.alarms().find((each) => !excluded.has(each));
   let reason = alarm === undefined ? '' : `ALARM ${alarm}`;
+  const serializable = query.get('serializable') === 'true';
+  if (reason === '' && !serializable && !checks.hasLeader()) reason = 'RAFT NO LEADER';
   if (reason === '') {
-    const serializable = query.get('serializable') === 'true';
     const failure = await (serializable ? checks.serializableRead() : checks.linearizableRead());
     if (failure !== undefined) reason = `RANGE ERROR:${failure}`;
   }

@@ -1,11 +1,11 @@
 /**
- * Tells the calls that would go on for ever that the server stops. There may be one listener for each of many thousand
+ * Tells the calls that would go on for ever that something ends them. There may be one listener for each of many thousand
  * streams, which come and go: an AbortSignal takes longer to remove one the more there are, and warns of them.
  */
-export class Stop {
+export class StreamEnds {
   readonly #listeners = new Set<() => void>();
 
-  /** Runs `run` when the server stops, unless it is removed before. */
+  /** Runs `run` when the streams are ended, unless it is removed before. */
   add(run: () => void): void {
     this.#listeners.add(run);
   }
@@ -14,8 +14,8 @@ export class Stop {
     this.#listeners.delete(run);
   }
 
-  /** Runs every listener, each once. */
-  stop(): void {
+  /** Runs every listener that is there, each once. */
+  endAll(): void {
     for (const run of this.#listeners) {
       this.#listeners.delete(run);
       run();

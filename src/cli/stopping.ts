@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GrpcServer } from '../transport/index.ts';
+import type { OpenNode } from './open-node.ts';
+import type { Serving } from './serving.ts';
+
+/** How long calls under way may go on after a stop was asked for. */
+const drainMs = 500;
+
+/**
+ * How long the node may take to hand the lead over and to close, once nobody waits for an answer any more: a commit in
+ * doubt can take for ever.
+ */
+const settleMs = 300;
+
+export interface StoppingParts extends OpenNode {
+  readonly serving: Pick<Serving, 'endStreams'>;
+  /** Serves clients. */
+  readonly grpc: GrpcServer;
+  /** Serves the metrics listeners. */
+  readonly http: GrpcServer;
+}
+
+/** Accepts nothing new, lets calls end, then the node, then what it uses. Called again, it gives the same. */
+export function stopping(parts: StoppingParts): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => (running ??= stop(parts));
+}
+
+async function stop({ serving, grpc, http, node, engine }: StoppingParts): Promise<void> {
+  const drained = grpc.drain(drainMs);
+  serving.endStreams();
+  await drained;
+  await Promise.race([node.close(), delay(settleMs, undefined, { ref: false })]);
+  await http.close();
+  await engine.close();
+}
