@@ -16,9 +16,12 @@ const EXPECTED_ERRORS = [
   /(connection refused|connection reset|error reading from server|transport is closing|connection error)/,
 ];
 
+/** A call that failed so had no effect. */
+const WITHOUT_EFFECT = /etcdserver: leader changed/;
+
 /**
  * Every acknowledged write is there, at its revision, as it was sent; nothing is there that nobody wrote, and nothing
- * twice, acknowledged or not; nothing fails but as a cluster in trouble may.
+ * twice, acknowledged or not; what failed as without effect has none; nothing fails but as a cluster in trouble may.
  */
 export function judgeWrites({ puts, gets, leases }: History, truth: Truth): string[] {
   const violations: string[] = [];
@@ -27,6 +30,8 @@ export function judgeWrites({ puts, gets, leases }: History, truth: Truth): stri
   for (const change of truth.changes) {
     if (change.deleted) continue;
     const put = byValue.get(change.value);
+    if (WITHOUT_EFFECT.test(put?.error ?? ''))
+      violations.push(`${describe(change)} was refused as without effect: ${put?.error}`);
     if (put?.key !== change.key) violations.push(`nobody wrote ${describe(change)}`);
     const before = placeOf.get(change.value);
     if (before !== undefined) violations.push(`${describe(change)} was written before, at ${before}`);

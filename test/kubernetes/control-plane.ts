@@ -40,27 +40,42 @@ export class ControlPlane {
   readonly #tls: MutualTls | undefined;
   /** Flags of Engram that choose its engine. */
   readonly #engine: readonly string[];
+  /** URLs of servers that others start, in place of its own Engram. */
+  readonly #etcdServers: readonly string[] | undefined;
   #engram: Running | undefined;
   #apiserver: Running | undefined;
 
   private constructor(
     binary: string,
     ports: { engram: number; metrics: number; api: number },
-    options: { readonly tls: MutualTls | undefined; readonly engine: readonly string[] },
+    options: {
+      readonly tls: MutualTls | undefined;
+      readonly engine: readonly string[];
+      readonly etcdServers: readonly string[] | undefined;
+    },
   ) {
     this.#binary = binary;
     this.#ports = ports;
     this.#tls = options.tls;
     this.#engine = options.engine;
+    this.#etcdServers = options.etcdServers;
   }
 
   static async create(
     binary: string,
-    options: { readonly tls: boolean; readonly engine?: readonly string[] },
+    options: {
+      readonly tls: boolean;
+      readonly engine?: readonly string[];
+      readonly etcdServers?: readonly string[];
+    },
   ): Promise<ControlPlane> {
     const ports = { engram: await freePort(), metrics: await freePort(), api: await freePort() };
     const tls = options.tls ? await createMutualTls() : undefined;
-    const plane = new ControlPlane(binary, ports, { tls, engine: options.engine ?? [] });
+    const plane = new ControlPlane(binary, ports, {
+      tls,
+      engine: options.engine ?? [],
+      etcdServers: options.etcdServers,
+    });
     const { privateKey, publicKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -110,7 +125,7 @@ export class ControlPlane {
 
   startApiserver(): void {
     const args = [
-      `--etcd-servers=${this.endpoint}`,
+      `--etcd-servers=${this.#etcdServers?.join(',') ?? this.endpoint}`,
       ...this.#apiserverTlsFlags(),
       '--bind-address=127.0.0.1',
       `--secure-port=${this.#ports.api}`,

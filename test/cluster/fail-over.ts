@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SeededRandom } from '../../src/base/index.ts';
+import { eventually } from '../support/suite.ts';
+import { monotonicMs } from './history.ts';
+import type { History } from './history.ts';
+import { longestGapMs, medianOf, summary } from './load.ts';
+import type { Load } from './load.ts';
+import type { Nodes } from './nodes.ts';
+import { told, underLoad } from './under-load.ts';
+
+const FAIL_OVER_MS_MAX = 1500;
+const HAND_OVER_MEDIAN_MS_MAX = 200;
+/** How long after something happened a pause of the writes is taken to come from it. */
+const AFTER_MS = 2500;
+const ACKNOWLEDGED_MS_MAX = 15_000;
+/** Several lease times of 800 ms. */
+const PAUSE_MS = 3000;
+
+/** Nothing happens: all is as promised, every node serves writes, and leases nobody keeps alive end in time. */
+export async function calm(nodes: Nodes, forMs: number): Promise<string> {
+  const history = await underLoad(nodes, () => sleep(forMs), { overdueMsMax: 2000 });
+  for (const at of nodes.targets.keys()) {
+    const count = history.puts.filter(({ endpoint, error }) => endpoint === at && error === undefined).length;
+    assert.ok(count > forMs / 100, `only ${count} writes were acknowledged by node ${at}`);
+  }
+  return told(history);
+}
+
+/** From the kill to the end of the first write that began after the leader was gone. */
+async function failOver(nodes: Nodes, load: Load): Promise<{ atMs: number; tookMs: number; node: number }> {
+  const node = await nodes.leader();
+  const atMs = monotonicMs();
+  await nodes.stop(node, 'SIGKILL');
+  const put = await load.acknowledgedAfter(monotonicMs(), ACKNOWLEDGED_MS_MAX);
+  return { atMs, tookMs: put.endMs - atMs, node };
+}
+
+/** Kill -9 of the leader, again and again; the killed one comes back each time. */
+export async function leaderKilled(nodes: Nodes, rounds: number, seed: number): Promise<string> {
+  const random = new SeededRandom(seed);
+  const timesMs: number[] = [];
+  const history = await underLoad(nodes, async (load) => {
+    for (let round = 0; round < rounds; round++) {
+      const { tookMs, node } = await failOver(nodes, load);
+      timesMs.push(tookMs);
+      await sleep(random.int(100, 700));
+      await nodes.up(node);
+      await nodes.agreed();
+      await sleep(random.int(100, 700));
+    }
+  });
+  const result = `from the kill to the next write: ${summary(timesMs)}; ${told(history)}`;
+  assert.ok(Math.max(...timesMs) <= FAIL_OVER_MS_MAX, result);
+  return result;
+}
+
+/** The leader stands still for longer than its lease: it comes back as a follower and answers nothing that is stale. */
+export async function leaderPaused(nodes: Nodes, rounds: number): Promise<string> {
+  const timesMs: number[] = [];
+  const pauses: { node: number; fromMs: number; toMs: number }[] = [];
+  const history = await underLoad(nodes, async (load) => {
+    for (let round = 0; round < rounds; round++) {
+      const node = await nodes.leader();
+      const fromMs = monotonicMs();
+      nodes.pause(node);
+      const put = await load.acknowledgedAfter(fromMs + 5, ACKNOWLEDGED_MS_MAX);
+      timesMs.push(put.endMs - fromMs);
+      await sleep(Math.max(0, PAUSE_MS - (monotonicMs() - fromMs)));
+      pauses.push({ node, fromMs, toMs: monotonicMs() });
+      nodes.resume(node);
+      await eventually(`that node ${node} follows`, 5000, async () => {
+        const { leader, member } = await nodes.status(node);
+        return leader !== member && leader !== '0' ? true : undefined;
+      });
+      await sleep(AFTER_MS);
+    }
+  });
+  const late = pauses.map(({ node, fromMs, toMs }) => answeredLate(history, node, { fromMs, toMs }));
+  assert.ok(Math.min(...late) > 0, 'no read was under way at the node that stood still');
+  return (
+    `from the stop to the next write: ${summary(timesMs)}; ${late.join(', ')} reads of that time were answered later; ` +
+    told(history)
+  );
+}
+
+/** Linearizable reads that a node was asked for while it stood still, and answered when it went on. */
+function answeredLate(
+  { gets }: History,
+  node: number,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): number {
+  return gets.filter(
+    ({ endpoint, startMs, endMs, isSerializable, error }) =>
+      endpoint === node &&
+      !isSerializable &&
+      error === undefined &&
+      startMs > fromMs &&
+      startMs < toMs &&
+      endMs >= toMs,
+  ).length;
+}
+
+/** SIGTERM of the leader: another one takes over at once. */
+export async function leaderTerminated(nodes: Nodes, rounds: number): Promise<string> {
+  const startsMs: number[] = [];
+  const history = await underLoad(nodes, async () => {
+    for (let round = 0; round < rounds; round++) {
+      const node = await nodes.leader();
+      startsMs.push(monotonicMs());
+      const stopping = nodes.stop(node, 'SIGTERM');
+      await sleep(AFTER_MS);
+      await stopping;
+      await nodes.up(node);
+      await nodes.agreed();
+      await sleep(500);
+    }
+  });
+  const gapsMs = startsMs.map((ms) => longestGapMs(history, ms, ms + AFTER_MS));
+  const result = `without an acknowledged write: ${summary(gapsMs)}; ${told(history)}`;
+  assert.ok(medianOf(gapsMs) < HAND_OVER_MEDIAN_MS_MAX, result);
+  return result;
+}
+
+/** All nodes, one after the other, as an upgrade does it. */
+export async function rollingRestart(nodes: Nodes, rounds: number): Promise<string> {
+  const gapsMs: number[] = [];
+  const spans: { fromMs: number; toMs: number }[] = [];
+  const history = await underLoad(nodes, async () => {
+    for (let round = 0; round < rounds; round++) {
+      const fromMs = monotonicMs();
+      for (const node of nodes.targets.keys()) {
+        await nodes.stop(node, 'SIGTERM');
+        await nodes.up(node);
+        await nodes.agreed();
+      }
+      spans.push({ fromMs, toMs: monotonicMs() });
+    }
+  });
+  gapsMs.push(...spans.map(({ fromMs, toMs }) => longestGapMs(history, fromMs, toMs)));
+  const result = `longest time without an acknowledged write: ${summary(gapsMs)}; ${told(history)}`;
+  assert.ok(Math.max(...gapsMs) < FAIL_OVER_MS_MAX, result);
+  return result;
+}
+
+/** Kill -9 of a follower, or a pause of it: the others go on as if nothing was, and it catches up. */
+export async function followerDisturbed(nodes: Nodes, rounds: number): Promise<string> {
+  const spans: { fromMs: number; toMs: number }[] = [];
+  const history = await underLoad(nodes, async () => {
+    for (let round = 0; round < rounds; round++) {
+      const leader = await nodes.leader();
+      const node = (leader + 1 + (round % (nodes.targets.length - 1))) % nodes.targets.length;
+      const fromMs = monotonicMs();
+      if (round % 2 === 0) await nodes.stop(node, 'SIGKILL');
+      else nodes.pause(node);
+      await sleep(AFTER_MS);
+      spans.push({ fromMs, toMs: monotonicMs() });
+      nodes.resume(node);
+      await nodes.up(node);
+      await nodes.agreed();
+    }
+  });
+  const gapsMs = spans.map(({ fromMs, toMs }) => longestGapMs(history, fromMs, toMs));
+  const result = `without an acknowledged write: ${summary(gapsMs)}; ${told(history)}`;
+  assert.ok(Math.max(...gapsMs) < FAIL_OVER_MS_MAX, result);
+  return result;
+}
