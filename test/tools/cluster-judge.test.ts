@@ -133,6 +133,11 @@ describe('the judges of a history', () => {
       ({ watched }) => (watched[4] = response(1, [change(2), change(3), change(4, KEY, 'v3')])),
       /was written before, at 3/,
     ],
+    [
+      'a write that was said to have no effect',
+      ({ puts }) => (puts[1] = put(0, 30, { value: 'v3', error: 'etcdserver: leader changed' })),
+      /p\/key\/1=v3 at 3 was refused as without effect/,
+    ],
     ['a change that nobody wrote', ({ puts }) => puts.splice(3, 1), /nobody wrote p\/key\/2=v5 at 5/],
     [
       'an error that no client should see',
