@@ -82,6 +82,11 @@ export async function checkAgreement(fleet: Fleet, oracle: Oracle): Promise<void
       node.leaderId === leaderId,
       () => `in the end ${owner} takes ${node.leaderId} for the leader, which is ${leaderId}`,
     );
+    const names = node.members().map(({ name }) => name);
+    oracle.expect(
+      names.join() === fleet.names.join(),
+      () => `in the end ${owner} lists ${names.join()} as members`,
+    );
     const found = await contentOf(store);
     oracle.expect(found === expected, () => `in the end ${owner} has\n${found}\nexpected\n${expected}`);
   }

@@ -23,8 +23,9 @@ export class Fleet {
   readonly #closing = new Set<Member>();
   #incarnations = 0;
 
-  constructor(parts: Omit<MemberParts, 'counts' | 'isAlone'>, names: readonly string[]) {
-    this.#parts = { ...parts, counts: this.counts, isAlone: names.length === 1 };
+  constructor(parts: Omit<MemberParts, 'counts' | 'isAlone' | 'failed'>, names: readonly string[]) {
+    const failed: MemberParts['failed'] = (member, error) => this.#failed(member, error);
+    this.#parts = { ...parts, failed, counts: this.counts, isAlone: names.length === 1 };
     this.names = names;
   }
 
@@ -32,13 +33,7 @@ export class Fleet {
     const member = new Member(this.#parts, name, ++this.#incarnations);
     this.members.set(name, member);
     this.counts.starts++;
-    member.start().catch((error: unknown) => {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      // The one before it is not known to be dead.
-      if (code === 'name-taken') return this.crash(name, RESTART_MS);
-      const text = error instanceof Error ? (error.stack ?? '') : String(error);
-      this.#parts.oracle.fail(`${member.owner} cannot start: ${text}`);
-    });
+    member.start().catch((error: unknown) => this.#failed(member, error));
   }
 
   /** Its memory is gone, and what it has under way; it starts again after `downMs`. */
@@ -65,6 +60,15 @@ export class Fleet {
       },
       (error: unknown) => this.#parts.oracle.fail(`${member.owner} cannot close: ${String(error)}`),
     );
+  }
+
+  #failed(member: Member, error: unknown): void {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    // The one before it is not known to be dead.
+    if (code === 'name-taken' && this.members.get(member.name) === member)
+      return this.crash(member.name, RESTART_MS);
+    const text = error instanceof Error ? (error.stack ?? '') : String(error);
+    this.#parts.oracle.fail(`${member.owner} cannot go on: ${text}`);
   }
 
   moveLeader(to: string): void {

@@ -32,6 +32,8 @@ export interface MemberParts {
   readonly faults: ReadonlySet<string>;
   /** One node, with a store for itself. */
   readonly isAlone: boolean;
+  /** A node cannot go on. */
+  readonly failed: (member: Member, error: unknown) => void;
   readonly counts: { forwarded: number; followerReads: number; stores: number };
 }
 
@@ -89,6 +91,7 @@ export class Member implements CallTarget, WatchServer {
       leaseMs: LEASE_MS,
       renewMs: LEASE_MS / 4,
       linearizableReads: profile.linearizableReads,
+      onFailed: (error) => this.#parts.failed(this, error),
     });
     this.node = node;
     this.#hub = this.#newHub(node.store);

@@ -62,8 +62,11 @@ export interface ClusterProfile extends EngineTrouble, ClientProfile {
   readonly groupBytesMax: number;
 }
 
-/** Swarm: each kind of trouble is absent from a share of the seeds and wildly different in the others. */
-export function drawClusterProfile(random: SeededRandom): ClusterProfile {
+/**
+ * Swarm: each kind of trouble is absent from a share of the seeds and wildly different in the others. A small one has few
+ * calls, so that their history can be searched for an order that explains it.
+ */
+export function drawClusterProfile(random: SeededRandom, isSmall: boolean): ClusterProfile {
   const maybe = (share: number, draw: () => number) => (random.chance(share) ? draw() : 0);
   const between = (min: number, max: number) => min + random.next() * (max - min);
   const linearizableReads = random.chance(0.3) ? 'engine' : 'lease';
@@ -92,10 +95,10 @@ export function drawClusterProfile(random: SeededRandom): ClusterProfile {
     rateMin: anyClock ? 0.3 : 0.9,
     rateMax: anyClock ? 3 : 1.1,
     jumpEveryMs: anyClock ? maybe(0.6, () => between(500, 4_000)) : 0,
-    clients: random.int(2, 6),
+    clients: isSmall ? random.int(2, 3) : random.int(2, 6),
     keepers: random.int(1, 3),
     keeperTtl: random.int(2, 4),
-    idleMs: between(3, 90),
+    idleMs: isSmall ? between(60, 200) : between(3, 90),
     leaseTtl: random.chance(0.5) ? 2 : 5_000,
     compactions: maybe(0.85, () => between(0.01, 0.12)),
     hashes: maybe(0.5, () => between(0.01, 0.05)),

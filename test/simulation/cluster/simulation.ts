@@ -28,8 +28,6 @@ const BUSY_MS = 2_000;
 const RECOVERY_MS = 5_000;
 const STEP_MS = 500;
 const CALL_TIMEOUT_MS = 1_500;
-/** A history of this many calls at most is also searched for a linearization. */
-const SEARCHED_CALLS_MAX = 700;
 const KEEPER_LEASE_MIN = 100;
 const WATCH_MAY_END_BY = new Set(['unavailable', 'stopped']);
 
@@ -62,6 +60,8 @@ export async function simulateCluster(seed: number, options: ClusterOptions = {}
   }
 }
 
+const isSmall = (seed: number): boolean => seed % 5 === 0;
+
 class ClusterSimulation {
   readonly #seed: number;
   readonly #world: World;
@@ -78,7 +78,7 @@ class ClusterSimulation {
 
   constructor(seed: number, { nodes, plant }: ClusterOptions) {
     const world = new World(seed);
-    const profile = drawClusterProfile(world.random.fork('profile'));
+    const profile = drawClusterProfile(world.random.fork('profile'), isSmall(seed));
     const engines = new SimStore(world, profile);
     const oracle = new Oracle(() => world.nowMs());
     const fail = (problem: string) => oracle.fail(problem);
@@ -109,7 +109,8 @@ class ClusterSimulation {
 
   async run(): Promise<ClusterVerdict> {
     const [world, oracle, profile] = [this.#world, this.#oracle, this.#profile];
-    const leases = this.#seed % 3 !== 0;
+    // Leases delete keys by themselves, which the linearizability model does not know.
+    const leases = !isSmall(this.#seed);
     for (const name of this.#fleet.names) this.#fleet.boot(name);
     void this.#troubles.run();
     this.#start(leases);
@@ -122,7 +123,7 @@ class ClusterSimulation {
         for (const name of this.#fleet.names)
           oracle.expect(recovered.names.has(name), () => `liveness: ${name} does not serve again`);
     }
-    if (oracle.problems.length === 0) await this.#judge(leases);
+    if (oracle.problems.length === 0) await this.#judge();
     return {
       seed: this.#seed,
       problems: oracle.problems,
@@ -174,7 +175,7 @@ class ClusterSimulation {
     }
   }
 
-  async #judge(leases: boolean): Promise<void> {
+  async #judge(): Promise<void> {
     const [world, oracle] = [this.#world, this.#oracle];
     world.note(oracle.full.digest());
     let isOver = false;
@@ -186,7 +187,7 @@ class ClusterSimulation {
     for (const watcher of this.#watchers) watcher.check();
     for (const keeper of this.#keepers)
       keeper.check(this.#rateMax, (fromMs, toMs) => this.#troubles.jumped(fromMs, toMs));
-    if (leases || this.#records.length > SEARCHED_CALLS_MAX) return;
+    if (!isSmall(this.#seed)) return;
     const violation = findViolation(this.#records);
     if (violation !== undefined) oracle.fail(violation);
   }
