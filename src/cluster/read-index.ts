@@ -1,5 +1,7 @@
 import type { Clock, Scheduler } from '../base/index.ts';
 import type { StoreErrorCode } from '../store/index.ts';
+import { NO_FAULTS, planted } from './faults.ts';
+import type { ClusterFaults } from './faults.ts';
 import type { LeaderMessageOf, LeaderWay } from './leader-link.ts';
 import { SharedAsk } from './shared-ask.ts';
 
@@ -20,7 +22,7 @@ export interface ReadIndexOptions {
   readonly requestTimeoutMs: number;
   /** @default 65,536 */
   readonly askersMax?: number;
-  readonly faults?: ReadonlySet<string>;
+  readonly faults?: ClusterFaults;
 }
 
 /**
@@ -33,12 +35,12 @@ export class ReadIndexAsker {
   #local: LocalIndex | undefined;
 
   constructor(options: ReadIndexOptions) {
-    const { link, clock, scheduler, requestTimeoutMs, askersMax = ASKERS_MAX, faults } = options;
+    const { link, clock, scheduler, requestTimeoutMs, askersMax = ASKERS_MAX, faults = NO_FAULTS } = options;
     this.#link = link;
     this.#ask = new SharedAsk({
       ...{ clock, scheduler, askersMax, timeoutMs: requestTimeoutMs },
       send: (id) => this.#send(id),
-      joins: faults?.has('join-read-index') ?? false,
+      joins: planted(faults, 'join-read-index'),
     });
   }
 

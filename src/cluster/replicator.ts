@@ -3,6 +3,8 @@ import { assert } from '../base/index.ts';
 import type { Store } from '../store/index.ts';
 import type { PeerChunk } from '../wire/peer-message.ts';
 import type { ServeForwarded } from './cluster-node-api.ts';
+import { NO_FAULTS, planted } from './faults.ts';
+import type { ClusterFaults } from './faults.ts';
 import { FollowerLink } from './follower-link.ts';
 import type { FollowerLinkLimits, FollowerLinkParts, Hello } from './follower-link.ts';
 import { FORWARDER_LIMITS } from './forwarder.ts';
@@ -39,7 +41,7 @@ export interface ReplicatorOptions {
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly limits?: Partial<ReplicatorLimits>;
-  readonly faults?: ReadonlySet<string>;
+  readonly faults?: ClusterFaults;
 }
 
 /**
@@ -171,10 +173,10 @@ export class Replicator {
   }
 
   #index(done: (sequence: number | undefined) => void): void {
-    const { confirm, lease, store, faults } = this.#options;
+    const { confirm, lease, store, faults = NO_FAULTS } = this.#options;
     const read = (): number => {
       const { sequence, revision } = store();
-      return faults?.has('read-index-by-revision') === true ? revision : sequence;
+      return planted(faults, 'read-index-by-revision') ? revision : sequence;
     };
     if (confirm === undefined) done(lease.holds() ? read() : undefined);
     else confirm.ask((refusal) => done(refusal === undefined ? read() : undefined));
