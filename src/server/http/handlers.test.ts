@@ -117,6 +117,24 @@ describe('paths', () => {
   });
 });
 
+test('a member without a leader is not healthy, but for serializable reads', async () => {
+  const checks = { ...healthy, hasLeader: () => false };
+  expect(await client({ path: '/health' }, { checks })).toMatchObject({
+    status: 503,
+    text: '{"health":"false","reason":"RAFT NO LEADER"}\n',
+  });
+  expect(await client({ path: '/health', query: 'serializable=true' }, { checks })).toMatchObject({
+    status: 200,
+  });
+  const alarmed = { ...checks, alarms: () => ['NOSPACE'] };
+  expect(await client({ path: '/health' }, { checks: alarmed })).toMatchObject({
+    text: '{"health":"false","reason":"ALARM NOSPACE"}\n',
+  });
+  for (const path of ['/livez', '/readyz']) {
+    expect(await client({ path }, { checks })).toMatchObject({ status: 200 });
+  }
+});
+
 describe('methods', () => {
   test.each(['/health', '/livez', '/readyz/data_corruption'])('%s is only for GET', async (path) => {
     for (const method of ['POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']) {
