@@ -12,6 +12,9 @@ const EARLY_MAX = 16;
 /** What the other node may send before it was read: much, because a commit is one message. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
+/** Connecting may take this many times `aliveMs`: handshakes of all followers can come at once, at a busy time. */
+const CONNECT_PERIODS = 4;
+
 /** After `close`, the other node has this many times `aliveMs` to end its side. */
 const CLOSE_PERIODS = 2;
 
@@ -32,7 +35,7 @@ const COMMON: ChannelOptions = {
 export interface DialedLinkParts {
   readonly credentials: PeerCredentials;
   readonly scheduler: Scheduler;
-  /** A node that does not answer for twice as long is given up, be it in connecting or later. */
+  /** A node that does not answer for twice as long is given up; for four times as long while a link is made. */
   readonly aliveMs: number;
   /** No link to this URL came about, or it broke, for this reason. */
   readonly failed: (url: string, reason: string) => void;
@@ -144,7 +147,8 @@ export class DialedLink implements Link {
       if (!isDone && this.#state.kind === 'standing') this.#sink.drained();
     });
     this.#stopAttempt = () => done('closed');
-    const stopTimer = scheduler.after(2 * aliveMs, () => done(`no answer within ${2 * aliveMs} ms`));
+    const connectMs = CONNECT_PERIODS * aliveMs;
+    const stopTimer = scheduler.after(connectMs, () => done(`no answer within ${connectMs} ms`));
     this.#state = { ...state, stopTimer };
   }
 
