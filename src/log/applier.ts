@@ -83,8 +83,14 @@ export class LogApplier {
     this.#epoch = header.epoch;
     this.#continues = header.continues;
     const stored = { last: header.last, bytes: value.length, entries: header.entryCount, removals };
-    this.#options.map.append(stored, this.#revision);
+    // A read that failed in the middle of a commit has left chunks there that are applied again.
+    if (header.last > this.#options.map.lastSequence) this.#options.map.append(stored, this.#revision);
     if (!header.continues) target.applied(this.#sequence, this.#revision);
+  }
+
+  /** What has been taken so far. */
+  get reached(): { readonly sequence: number; readonly revision: number } {
+    return { sequence: this.#sequence, revision: this.#revision };
   }
 
   /** Everything up to the head has been taken: checks that nothing is missing. */

@@ -31,6 +31,14 @@ export function damaged(position: string, found: string): LogError {
   return new LogError('log-damaged', `Cannot read the log at ${position}: ${found} (${ADVICE})`);
 }
 
+/** What is stored is less than what has been seen, or other. */
+export function forgotten(found: string): LogError {
+  return new LogError(
+    'log-forgotten',
+    `Cannot go on with the log: ${found} (was a backup restored under it, or a replica promoted that lagged behind?)`,
+  );
+}
+
 /** Something stored has a higher format than this program knows. */
 export function newerFormat(position: string, found: number, known: number): LogError {
   return new LogError(

@@ -9,6 +9,7 @@
  * - `no-head-condition`: commits do not depend on the head.
  * - `head-without-counter`: the head does not count commits.
  * - `sweep-unbound`: a sweep judges at the newest compaction instead of the one at its start.
+ * - `probe-end-of-log`: the end of the log is where the next slot is empty, whatever the head says.
  */
 export type LogFault =
   | 'uncertain-is-failed'
@@ -18,7 +19,8 @@ export type LogFault =
   | 'early-failed-compare'
   | 'no-head-condition'
   | 'head-without-counter'
-  | 'sweep-unbound';
+  | 'sweep-unbound'
+  | 'probe-end-of-log';
 
 /** Wider than `LogFault`, because one set of planted faults is handed to all rooms. */
 export type LogFaults = ReadonlySet<string>;

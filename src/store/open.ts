@@ -60,7 +60,8 @@ export class OpenLog {
     try {
       return await replay({
         ...{ engine, upTo, keys: this.#keys, map: this.#map, arena: state.segments, target: state },
-        ...{ from: state.sequence, fromRevision: state.revision, signal: this.#signal },
+        ...{ from: state.sequence, fromRevision: state.revision, fromEpoch: state.epoch },
+        ...{ signal: this.#signal },
         ...this.#knows,
         ...(faults === undefined ? {} : { faults }),
       });

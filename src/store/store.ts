@@ -253,6 +253,7 @@ export class Store implements StoreApi {
    */
   async catchUp(sequence: number): Promise<void> {
     assert(this.#leader === undefined, 'a leader knows what it commits');
+    this.announce(sequence);
     await this.#log.read(sequence);
   }
 
