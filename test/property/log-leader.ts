@@ -3,6 +3,7 @@ import type { Arena, Clock, Scheduler } from '../../src/base/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { Cleaner, HistoryReader, LogKeys, LogMap, LogWriter, replay } from '../../src/log/index.ts';
 import type {
+  ChunkFormats,
   CleanerLimits,
   Commit,
   CommitListener,
@@ -43,6 +44,8 @@ export class SimpleLeader implements CommitListener, Liveness, LogTarget {
   writer!: LogWriter;
   cleaner!: Cleaner;
   history!: HistoryReader;
+  /** What it reads and writes; may change under way. */
+  formats: ChunkFormats = { knows: 1, writes: () => 1 };
   readonly #arena: Arena;
 
   constructor(engine: Engine, arena: Arena) {
@@ -51,11 +54,14 @@ export class SimpleLeader implements CommitListener, Liveness, LogTarget {
   }
 
   async open(epoch: number, limits: Partial<CleanerLimits> = {}): Promise<void> {
-    const { engine, keys, map } = this;
+    const { engine, keys, map, formats } = this;
+    const { knows } = formats;
     const signal = new AbortController().signal;
-    const replayed = await replay({ engine, keys, arena: this.#arena, map, target: this, signal });
+    const replayed = await replay({ engine, keys, arena: this.#arena, map, target: this, knows, signal });
+    // A cleaned chunk names its compaction before older versions have come.
+    this.#drop();
     const time = { clock: realTime, scheduler: realTime, logger: silentLogger };
-    const shared = { ...time, engine, keys, map };
+    const shared = { ...time, engine, keys, map, formats };
     this.writer = new LogWriter({
       ...shared,
       ...replayed,
@@ -66,7 +72,7 @@ export class SimpleLeader implements CommitListener, Liveness, LogTarget {
       listener: this,
     });
     this.cleaner = new Cleaner({ ...shared, writer: this.writer, liveness: this, limits });
-    this.history = new HistoryReader({ engine, keys, map });
+    this.history = new HistoryReader({ engine, keys, map, knows });
     if ((await this.writer.start()) !== 'leading') throw new Error('the take-over failed');
   }
 
@@ -145,6 +151,12 @@ export class SimpleLeader implements CommitListener, Liveness, LogTarget {
   #trim(compacted: number): void {
     if (compacted <= this.compacted) return;
     this.compacted = compacted;
+    this.#drop();
+  }
+
+  /** What cannot be read any more. */
+  #drop(): void {
+    const { compacted } = this;
     for (const [key, versions] of this.versions) {
       let first = versions.findLastIndex(({ revision }) => revision <= compacted);
       if (first < 0) continue;
