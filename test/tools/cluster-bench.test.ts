@@ -35,7 +35,7 @@ describe('the aims', () => {
 
   test.each([
     [
-      'costs the leader <= 1/10',
+      'of 3 costs the leader <= 1/10',
       'range-linearizable-256-follower-of-3',
       { leaderMicros: 9 },
       { leaderMicros: 11 },

@@ -13,7 +13,7 @@ func (l *Load) keepLease(ctx context.Context, who int) {
 	client := l.client(l.endpoints)
 	for turn := 0; ctx.Err() == nil; turn++ {
 		key := fmt.Sprintf("%skept/%d.%d", l.prefix, who, turn)
-		id, ok := l.grant(client, who, key)
+		id, ok := l.grant(client, who, key, l.ttl)
 		if !ok {
 			sleep(ctx, 50*time.Millisecond)
 			continue
@@ -43,17 +43,17 @@ func (l *Load) keepLease(ctx context.Context, who int) {
 func (l *Load) leaveLeases(ctx context.Context) {
 	client := l.client(l.endpoints)
 	for turn := 0; ctx.Err() == nil; turn++ {
-		l.grant(client, -1, fmt.Sprintf("%sleft/%d", l.prefix, turn))
+		l.grant(client, -1, fmt.Sprintf("%sleft/%d", l.prefix, turn), l.leftTTL)
 		sleep(ctx, 500*time.Millisecond)
 	}
 }
 
 // grant gives a lease that has a key.
-func (l *Load) grant(client *clientv3.Client, who int, key string) (clientv3.LeaseID, bool) {
+func (l *Load) grant(client *clientv3.Client, who int, key string, ttl int64) (clientv3.LeaseID, bool) {
 	event := Event{Type: "grant", Who: who, Endpoint: -1, Key: key, Start: now()}
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	answer, err := client.Grant(ctx, l.ttl)
+	answer, err := client.Grant(ctx, ttl)
 	event.End = now()
 	if err != nil {
 		event.Error = err.Error()

@@ -33,6 +33,7 @@ type Settings struct {
 	readEvery time.Duration
 	leases    int
 	ttl       int64
+	leftTTL   int64
 	drain     time.Duration
 	valueSize int
 }
@@ -56,7 +57,8 @@ func flags() Settings {
 	flag.DurationVar(&settings.pause, "pause", 5*time.Millisecond, "of a writer after each put")
 	flag.DurationVar(&settings.readEvery, "read-every", 20*time.Millisecond, "of each endpoint")
 	flag.IntVar(&settings.leases, "leases", 4, "that are kept alive")
-	flag.Int64Var(&settings.ttl, "ttl", 5, "of leases, in seconds")
+	flag.Int64Var(&settings.ttl, "ttl", 10, "of leases that are kept alive, in seconds: longer than a server may stand still")
+	flag.Int64Var(&settings.leftTTL, "left-ttl", 3, "of leases that nobody keeps alive")
 	flag.DurationVar(&settings.drain, "drain", 15*time.Second, "how long watchers may take to see the end")
 	flag.IntVar(&settings.valueSize, "value-size", 64, "bytes of a value, at least")
 	flag.Parse()
