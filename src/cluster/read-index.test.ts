@@ -170,6 +170,26 @@ describe('a read index', () => {
     expect(told).toEqual(['a 20', 'b 22']);
   });
 
+  it('that is under way when the lead changes hands is asked for where the lead is then', () => {
+    const { time, way, told, asker, ask, ready, answer } = world();
+    ready();
+    ask('a');
+    time.settle();
+    const questions: Parameters<LocalIndex>[0][] = [];
+    asker.serveLocally((done) => void questions.push(done));
+    time.settle();
+    answer(1, 5);
+    expect(questions).toHaveLength(1);
+    expect(told).toEqual([]);
+    asker.serveLocally(undefined);
+    time.settle();
+    expect(way.ids).toHaveLength(2);
+    questions[0]?.(6);
+    expect(told).toEqual([]);
+    answer(way.ids[1]!, 7);
+    expect(told).toEqual(['a 7']);
+  });
+
   it('is refused to all when it is closed', () => {
     const { time, told, asker, ask } = world();
     ask('a');

@@ -83,6 +83,14 @@ describe('the links of a leader', () => {
     expect(taken(link)).toEqual([announced(11)]);
   });
 
+  it('that came while it took over hear of it at once', () => {
+    const { replicator, greet } = world();
+    replicator.claimed();
+    const link = greet();
+    replicator.lead(3);
+    expect(taken(link)).toEqual([announced(10)]);
+  });
+
   it('are refused when it does not lead, when it fails to, and when they are meant for somebody before it', () => {
     const { replicator, greet } = world();
     const following = greet();
@@ -270,6 +278,16 @@ describe('calls to a leader', () => {
     expect(taken(link).map(({ kind }) => kind)).toEqual(['answers', 'notLeader']);
     expect(link.leader.isClosed).toBe(true);
     expect(replicator.followers).toBe(0);
+  });
+
+  it('have the answers of the turn in which the lead ends', () => {
+    const { time, begun, replicator, lead } = world();
+    const link = lead();
+    link.tell(calls(1));
+    begun[0]?.[1](ok);
+    replicator.end();
+    time.settle();
+    expect(taken(link).map(({ kind }) => kind)).toEqual(['answers', 'notLeader']);
   });
 
   it('are not looked at while the lead is handed over; the link ends after it was told', () => {
