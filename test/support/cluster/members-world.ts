@@ -15,7 +15,7 @@ export interface Node {
   readonly owner: string;
   readonly name: string;
   readonly members: Members;
-  /** `starting`, `started`, or the code of what `start` rejected with. */
+  /** `starting`, `started`, `killed`, or the code of what `start` rejected with. */
   state: string;
   /** What `start` rejected with, or what `onRefused` was told. */
   error: Error | undefined;
@@ -112,6 +112,7 @@ export class MembersWorld {
 
   kill(node: Node): void {
     this.world.kill(node.owner);
+    node.state = 'killed';
   }
 
   /** Somebody who is not a node replaces the record. */
