@@ -8,7 +8,7 @@ export { DEFAULT_LIMITS, LEASE_TTL_MAX } from './limits.ts';
 export * from './results.ts';
 export type { AutoCompactionOptions } from './auto-compaction.ts';
 export type { StoreApi } from './store-api.ts';
-export type { Engine, StoreOptions } from './options.ts';
+export type { Engine, ReadIndex, StoreOptions } from './options.ts';
 export { Store } from './store.ts';
 export { isReadOnly } from './txn-plan.ts';
 export { checkTxn } from './validate.ts';

@@ -31,6 +31,7 @@ export class OpenLog {
   /** For pushed chunks; made anew after everything else that has applied something. */
   #applier: LogApplier | undefined;
   #isBusy = false;
+  #hasRead = false;
 
   constructor(options: StoreOptions, limits: StoreLimits) {
     const { random, engine, chunkFormat } = options;
@@ -55,7 +56,8 @@ export class OpenLog {
     this.#isBusy = true;
     this.#applier = undefined;
     // Sorting once at the end is worth it from nothing; else readers are at work meanwhile.
-    const isFirst = state.sequence === 0;
+    const isFirst = !this.#hasRead;
+    this.#hasRead = true;
     if (isFirst) state.index.beginBulk();
     try {
       return await replay({

@@ -195,7 +195,7 @@ export class Store implements StoreApi {
   /** Whether the state may be shown: it is one that was, and a leader has announced it. */
   get readable(): boolean {
     if (this.#leader !== undefined) return true;
-    return this.#announced >= this.#hiddenTo && this.sequence >= this.#state.wholeFrom;
+    return this.#announced > 0 && this.#announced >= this.#hiddenTo && this.sequence >= this.#state.wholeFrom;
   }
 
   /**

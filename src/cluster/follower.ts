@@ -1,0 +1,230 @@
+import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import { pause } from '../base/index.ts';
+import { EngineError } from '../engine/index.ts';
+import { LogError } from '../log/index.ts';
+import type { Store, StoreErrorCode } from '../store/index.ts';
+import type { PeerChunk } from '../wire/peer-message.ts';
+import { planted } from './faults.ts';
+import type { ClusterFaults } from './faults.ts';
+
+/** Commits that wait for what is before them, in bytes; more are dropped, and read from the engine later. */
+const RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+const RETRY_MS = 20;
+const RETRY_MS_MAX = 1000;
+/** Readers that have waited too long are looked for so often. */
+const TICK_MS = 250;
+
+export interface FollowerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly faults: ClusterFaults;
+  /** A reader that waits for what is not here after this is refused. */
+  readonly requestTimeoutMs: number;
+  /** A sweep has passed what is not applied yet: only a state that begins anew can go on. */
+  readonly swept: () => void;
+  /** What is stored is less than what is applied, or other. */
+  readonly forgotten: (error: LogError) => void;
+}
+
+interface Reader {
+  readonly sequence: number;
+  readonly untilMs: number;
+  readonly done: (refusal: StoreErrorCode | undefined) => void;
+}
+
+/**
+ * Keeps the store of a node that follows on a par with the leader.
+ *
+ * 1. A commit is applied when it is whole, when what is before it is applied, and when a leader has announced it.
+ * 2. What was announced and is neither here nor applied is a gap, because pushes come in order and before their
+ *    announcement: it is read from the engine.
+ */
+export class Follower {
+  readonly #options: FollowerOptions;
+  #announced = 0;
+  #received: (readonly PeerChunk[])[] = [];
+  #receivedBytes = 0;
+  #readers: Reader[] = [];
+  #isTicking = false;
+  #isRetired = false;
+  /** Ends what waits; undefined while this node does not follow. */
+  #following: AbortController | undefined;
+  #catchingUp: Promise<void> | undefined;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+    options.store.onCommit(() => {
+      if (this.#readers.length > 0) this.#answer();
+    });
+  }
+
+  /** From now on the store is this one's to write to. */
+  start(): void {
+    if (this.#following !== undefined || this.#isRetired) return;
+    this.#following = new AbortController();
+    if (planted(this.#options.faults, 'show-unannounced')) this.#announced = Infinity;
+    this.#advance();
+  }
+
+  /** Ends when nothing is written to the store any more. */
+  async stop(): Promise<void> {
+    this.#following?.abort();
+    this.#following = undefined;
+    this.#drop();
+    await this.#catchingUp;
+  }
+
+  /** Another store takes the place of this one: who waits for it is refused. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    for (const { done } of this.#readers.splice(0)) done('Timeout');
+    await this.stop();
+  }
+
+  /** A whole commit, behind those that were pushed before. */
+  commit(chunks: readonly PeerChunk[]): void {
+    if (this.#following === undefined) return;
+    for (const { bytes } of chunks) this.#receivedBytes += bytes.length;
+    if (this.#receivedBytes > RECEIVED_BYTES_MAX) this.#drop();
+    else this.#received.push(chunks);
+    this.#advance();
+  }
+
+  /** A leader that holds its lease has committed everything up to here. */
+  announce(sequence: number): void {
+    this.#announced = Math.max(this.#announced, sequence);
+    this.#options.store.announce(sequence);
+    if (this.#readers.length > 0) this.#answer();
+    this.#advance();
+  }
+
+  /** `done` is told, at once or later, when everything up to `sequence` is applied and may be shown. */
+  whenApplied(sequence: number, done: (refusal: StoreErrorCode | undefined) => void): void {
+    if (this.#isRetired) return done('Timeout');
+    const isByRevision = planted(this.#options.faults, 'read-index-by-revision');
+    // What a leader answered is an announcement.
+    if (!isByRevision && this.#following !== undefined) this.announce(sequence);
+    if (this.#isApplied(sequence)) return done(undefined);
+    const { clock, requestTimeoutMs } = this.#options;
+    this.#readers.push({ sequence, untilMs: clock.nowMs() + requestTimeoutMs, done });
+    this.#tick();
+  }
+
+  #isApplied(sequence: number): boolean {
+    const { store, faults } = this.#options;
+    if (planted(faults, 'read-index-by-revision')) return store.readable && store.revision >= sequence;
+    return store.readable && store.sequence >= sequence;
+  }
+
+  #answer(): void {
+    const isReady = ({ sequence }: Reader): boolean => this.#isApplied(sequence);
+    if (!this.#readers.some(isReady)) return;
+    const ready = this.#readers.filter(isReady);
+    this.#readers = this.#readers.filter((reader) => !isReady(reader));
+    for (const { done } of ready) done(undefined);
+  }
+
+  #tick(): void {
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    this.#options.scheduler.after(TICK_MS, () => {
+      this.#isTicking = false;
+      const nowMs = this.#options.clock.nowMs();
+      const late = this.#readers.filter(({ untilMs }) => untilMs <= nowMs);
+      this.#readers = this.#readers.filter(({ untilMs }) => untilMs > nowMs);
+      for (const { done } of late) done('TimeoutWaitAppliedIndex');
+      if (this.#readers.length > 0) this.#tick();
+    });
+  }
+
+  #drop(): void {
+    this.#received = [];
+    this.#receivedBytes = 0;
+  }
+
+  /** Applies what can be, and reads what is missing. */
+  #advance(): void {
+    if (this.#following === undefined || this.#catchingUp !== undefined) return;
+    const { store } = this.#options;
+    try {
+      this.#applyReceived();
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      // The bytes came otherwise than they were committed: the engine has them as they are.
+      this.#options.logger.warn('cannot apply what the leader has pushed, it is read from the engine', {
+        error,
+      });
+      this.#drop();
+    }
+    // Who was told of a commit may have ended this.
+    const following = this.#isFollowing();
+    if (following === undefined || store.sequence >= this.#announced) return;
+    const next = this.#received[0]?.[0];
+    if (next !== undefined && next.sequence <= store.sequence + 1) return;
+    this.#catchingUp = this.#catchUp(following.signal).finally(() => {
+      this.#catchingUp = undefined;
+      this.#advance();
+    });
+  }
+
+  #isFollowing(): AbortController | undefined {
+    return this.#following;
+  }
+
+  #applyReceived(): void {
+    const { store } = this.#options;
+    while (this.#received.length > 0) {
+      const chunks = this.#received[0]!;
+      const first = chunks[0]?.sequence ?? 0;
+      const last = chunks.at(-1)?.sequence ?? 0;
+      const isApplied = last <= store.sequence;
+      if (!isApplied && (first > store.sequence + 1 || last > this.#announced)) return;
+      this.#received.shift();
+      for (const { bytes } of chunks) this.#receivedBytes -= bytes.length;
+      if (!isApplied) store.apply(chunks.map(asStored));
+    }
+  }
+
+  /** Never rejects, but with a bug. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const { store, scheduler, random } = this.#options;
+    let attempt = 0;
+    while (!signal.aborted && store.sequence < this.#announced) {
+      const before = store.sequence;
+      try {
+        await store.catchUp(this.#announced);
+      } catch (error) {
+        if (this.#isOver(error, attempt)) {
+          this.#following = undefined;
+          return;
+        }
+      }
+      // Without progress the next chunk reaches beyond what is announced, which is known better soon.
+      attempt = store.sequence > before ? 0 : attempt + 1;
+      if (attempt === 0) continue;
+      const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt - 1, 10));
+      await pause(scheduler, delayMs * (0.5 + random.next() / 2), signal);
+    }
+  }
+
+  /** Whether this store cannot be gone on with; what stands in the way of it now is tried again. */
+  #isOver(error: unknown, attempt: number): boolean {
+    const { logger, swept, forgotten } = this.#options;
+    if (error instanceof LogError) {
+      if (error.code === 'log-stopped') return true;
+      if (error.code === 'log-swept') swept();
+      if (error.code === 'log-forgotten') forgotten(error);
+      if (error.code === 'log-swept' || error.code === 'log-forgotten') return true;
+    } else if (!(error instanceof EngineError)) throw error;
+    else if (error.code === 'closed') return true;
+    if (attempt === 0) logger.warn('cannot catch up with the leader, it is tried again', { error });
+    return false;
+  }
+}
+
+function asStored({ sequence, bytes }: PeerChunk): { sequence: number; bytes: Buffer } {
+  return { sequence, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) };
+}
