@@ -7,7 +7,7 @@ import type { PeerCredentials } from './peer-credentials.ts';
 export const LINK_PATH = '/engram.Peer/Link';
 
 /** Messages that wait for the connection before `send` says that the way is full. */
-const EARLY_MAX = 16;
+const EARLY_MAX = 8;
 
 /** What the other node may send before it was read: much, because a commit is one message. */
 const WINDOW_BYTES = 8 * 1024 * 1024;

@@ -87,7 +87,8 @@ describe.each(['plain text', 'mutual TLS'])('over %s', (form) => {
   });
 
   test('the one that closes sends what it has, and hears nothing more', async () => {
-    const [leader, follower] = await pair();
+    // So long that nothing here ends because somebody has lost patience.
+    const [leader, follower] = await pair('--leader-lease=60s');
     const first = follower.connect(leader.url);
     const second = follower.connect(leader.url);
     first.link.send(question(0));
@@ -159,7 +160,12 @@ describe.each(['plain text', 'mutual TLS'])('over %s', (form) => {
 describe('a link that does not come about', () => {
   test('ends once, in a turn of its own: nobody listens, or there is no URL', async () => {
     const follower = await peer();
-    for (const urls of [['http://127.0.0.1:1'], [], ['nonsense', 'unix:///nowhere', 'http://[::1']]) {
+    for (const urls of [
+      ['http://127.0.0.1:1'],
+      ['http://127.0.0.1:1'],
+      [],
+      ['nonsense', 'unix:///nowhere', 'http://[::1'],
+    ]) {
       const { link, sink } = follower.connect(...urls);
       link.send(question(1));
       expect(sink.ends).toBe(0);
@@ -241,12 +247,11 @@ describe('a way that is full', () => {
     const leader = (await peer()).accept();
     const follower = await peer();
     const { link, sink } = follower.connect(leader.url);
-    const told = numbers(50).map((id) => link.send(question(id)));
-    expect(told.slice(0, 15)).not.toContain(false);
-    expect(told.slice(15)).not.toContain(true);
+    const told = numbers(10).map((id) => link.send(question(id)));
+    expect(told).toEqual([...Array<boolean>(7).fill(true), false, false, false]);
     await until('room', () => sink.drains > 0);
-    await until('all', () => leader.accepted[0]?.messages.length === 50);
-    expect(leader.accepted[0]!.ids).toEqual(numbers(50));
+    await until('all', () => leader.accepted[0]?.messages.length === 10);
+    expect(leader.accepted[0]!.ids).toEqual(numbers(10));
     expect(sink.drains).toBe(1);
   });
 
