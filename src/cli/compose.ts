@@ -3,6 +3,7 @@ import type { Settings } from '../config/index.ts';
 import { ForwardedCalls } from '../server/index.ts';
 import type { Store } from '../store/index.ts';
 import { createServer, type GrpcServer, type Listener, type ServerOptions } from '../transport/index.ts';
+import { advertisedUrls } from './advertised-urls.ts';
 import { keepaliveLimits } from './keepalive.ts';
 import { receiveOverheadBytes } from './limits.ts';
 import { claimListeners, type Claimed } from './listeners.ts';
@@ -95,7 +96,8 @@ async function startOn(claimed: Claimed, settings: Settings, parts: StartParts):
   });
   const open = await openNode(settings, {
     ...{ ...parts, histograms, serve: forwarded.serve },
-    clientUrls: settings.advertiseClientUrls ?? urls.clientUrls,
+    clientUrls: advertisedClientUrls(settings, urls.clientUrls, logger),
+    onFault: transport.onFault,
   });
   const { node } = open;
   await whenReadable(open, parts.signal);
@@ -110,12 +112,12 @@ async function startOn(claimed: Claimed, settings: Settings, parts: StartParts):
     get store() {
       return node.store;
     },
-    close: stopping({ ...open, serving, grpc, http }),
+    close: stopping({ open, serving, grpc, http }),
   };
 }
 
 /** Waits until the node may show what it has read. Closes it if the start is ended. */
-async function whenReadable({ node, engine }: OpenNode, signal: AbortSignal): Promise<void> {
+async function whenReadable({ node, close }: OpenNode, signal: AbortSignal): Promise<void> {
   let abort: () => void = () => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     abort = (): void => reject(signal.reason as Error);
@@ -125,8 +127,7 @@ async function whenReadable({ node, engine }: OpenNode, signal: AbortSignal): Pr
     signal.throwIfAborted();
     await Promise.race([node.whenReadable(), aborted]);
   } catch (error) {
-    await node.close();
-    await engine.close();
+    await close();
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
@@ -136,6 +137,19 @@ async function whenReadable({ node, engine }: OpenNode, signal: AbortSignal): Pr
 function urlsOf({ client, clientHttp, metrics }: Claimed): Omit<RunningServer, 'store' | 'close'> {
   const url = (listener: Listener): string => listener.url;
   return { clientUrls: client.map(url), clientHttpUrls: clientHttp.map(url), metricsUrls: metrics.map(url) };
+}
+
+/** What MemberList tells, which clients connect to. Among several nodes it has to be right for all machines. */
+function advertisedClientUrls(
+  settings: Settings,
+  listenUrls: readonly string[],
+  logger: Logger,
+): readonly string[] {
+  if (settings.advertiseClientUrls !== undefined) return settings.advertiseClientUrls;
+  if (settings.listenPeerUrls.length === 0) return listenUrls;
+  const { urls, guessed } = advertisedUrls(listenUrls);
+  if (guessed) logger.warn('guessed where clients can connect to; --advertise-client-urls says it', { urls });
+  return urls;
 }
 
 function transportOptions(

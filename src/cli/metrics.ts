@@ -102,7 +102,7 @@ function storeMetrics({ current }: MetricSources): MetricDefinition[] {
   ];
 }
 
-function memberMetrics({ current, node }: MetricSources): MetricDefinition[] {
+function memberMetrics({ current, node, forwarded }: MetricSources): MetricDefinition[] {
   return [
     gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () =>
       Number(node.hasLeader()),
@@ -122,13 +122,29 @@ function memberMetrics({ current, node }: MetricSources): MetricDefinition[] {
     ),
     counter(
       'etcd_server_proposals_committed_total',
-      'Chunks of the log that are committed.',
-      () => current.store.sequence,
+      'Chunks of the log that are committed, as far as this member has heard.',
+      () => node.announced,
     ),
     gauge(
       'etcd_server_proposals_applied_total',
       'Chunks of the log that are applied.',
       () => current.store.sequence,
+    ),
+    gauge(
+      'engram_epoch',
+      'The epoch of the leader whose chunks were applied last.',
+      () => current.store.epoch,
+    ),
+    gauge('engram_followers', 'Members that this one sends its commits to.', () => node.followers),
+    gauge(
+      'engram_follower_lag_chunks',
+      'Chunks that are committed, as far as this member has heard, and not applied.',
+      () => node.announced - current.store.sequence,
+    ),
+    counter(
+      'engram_forwarded_calls_served_total',
+      'Calls that other members have forwarded to this one.',
+      () => forwarded.served,
     ),
     {
       name: 'etcd_server_id',

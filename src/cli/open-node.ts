@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
 import { ClusterNode, type ClusterNodeOptions, type ServeForwarded } from '../cluster/index.ts';
 import type { Settings } from '../config/index.ts';
@@ -5,6 +6,7 @@ import type { Engine } from '../engine/index.ts';
 import type { StoreOptions } from '../store/index.ts';
 import { openEngine } from './engines.ts';
 import type { CommitHistograms } from './metrics.ts';
+import { openPeerNetwork, type OpenPeerNetwork } from './peer-network.ts';
 import { TimedEngine } from './timed-engine.ts';
 
 export interface OpenNodeParts {
@@ -20,31 +22,47 @@ export interface OpenNodeParts {
   readonly serve: ServeForwarded;
   /** The node cannot go on. */
   readonly onFailed: (error: Error) => void;
+  /** A handler of what other nodes send threw, which is a bug. */
+  readonly onFault: (error: unknown, path: string) => void;
 }
 
-/** The node on its engine. Who closes it closes the engine after it. */
+/** The node on its engine, in touch with the others. */
 export interface OpenNode {
   readonly node: ClusterNode;
-  readonly engine: Engine;
+  /** Hands the lead over, if the node has it, and ends it; then what it uses. */
+  readonly close: () => Promise<void>;
 }
 
 /**
- * Opens the engine of the settings and the node on it, which has read the log by then.
+ * How long the node may take to hand the lead over and to close, once no client waits for an answer any more: a commit in
+ * doubt can take for ever.
+ */
+const settleMs = 300;
+
+/**
+ * Opens the peer port, the engine of the settings, and the node on both, which has read the log by then.
  *
- * @throws EngineError, LogError or ClusterError when the data cannot be used, and whatever aborted `parts.signal`
+ * @throws PortError when a port cannot be had, TransportError, EngineError, LogError or ClusterError when files or data
+ *   cannot be used, and whatever aborted `parts.signal`
  */
 export async function openNode(settings: Settings, parts: OpenNodeParts): Promise<OpenNode> {
-  const { clock, scheduler, random, logger, signal } = parts;
-  const opened: { node?: ClusterNode } = {};
-  const leads = (): boolean => opened.node?.leads === true;
-  const inner = await openEngine(settings, { clock, scheduler, random, logger, signal, leads });
-  const engine = timed(inner, parts);
+  const opened: { node?: ClusterNode; engine?: Engine; peers?: OpenPeerNetwork | undefined } = {};
+  const close = async (): Promise<void> => {
+    const { node, peers, engine } = opened;
+    if (node !== undefined) await Promise.race([node.close(), delay(settleMs, undefined, { ref: false })]);
+    await peers?.close();
+    await engine?.close();
+  };
   try {
-    const node = await ClusterNode.start(nodeOptions(settings, parts, engine));
-    opened.node = node;
-    return { node, engine };
+    const peers = (opened.peers = await openPeerNetwork(settings, parts));
+    const { clock, scheduler, random, logger, signal } = parts;
+    const leads = (): boolean => opened.node?.leads === true;
+    const inner = await openEngine(settings, { clock, scheduler, random, logger, signal, leads });
+    const engine = (opened.engine = timed(inner, parts));
+    const node = (opened.node = await ClusterNode.start(nodeOptions(settings, { ...parts, engine, peers })));
+    return { node, close };
   } catch (error) {
-    await engine.close();
+    await close();
     throw error;
   }
 }
@@ -59,13 +77,18 @@ function timed(engine: Engine, { clock, histograms }: OpenNodeParts): Engine {
 /** A leader that could renew its lease only once, and fails to once, has lost it. */
 const renewalsPerLease = 4;
 
-function nodeOptions(settings: Settings, parts: OpenNodeParts, engine: Engine): ClusterNodeOptions {
-  const { serve, clientUrls, onFailed } = parts;
+interface NodeParts extends OpenNodeParts {
+  readonly engine: Engine;
+  readonly peers: OpenPeerNetwork | undefined;
+}
+
+function nodeOptions(settings: Settings, parts: NodeParts): ClusterNodeOptions {
+  const { serve, clientUrls, onFailed, peers } = parts;
   return {
     ...{ serve, clientUrls, onFailed },
-    store: storeOptions(settings, parts, engine),
-    network: undefined,
-    peerUrls: [],
+    store: storeOptions(settings, parts),
+    network: peers?.network,
+    peerUrls: peers?.peerUrls ?? [],
     leaseMs: settings.leaderLease,
     renewMs: settings.leaderLease / renewalsPerLease,
     linearizableReads: settings.linearizableReads,
@@ -74,8 +97,7 @@ function nodeOptions(settings: Settings, parts: OpenNodeParts, engine: Engine): 
 
 function storeOptions(
   settings: Settings,
-  { clock, scheduler, random, logger, signal }: OpenNodeParts,
-  engine: Engine,
+  { clock, scheduler, random, logger, signal, engine }: NodeParts,
 ): Omit<StoreOptions, 'lease'> {
   return {
     ...{ engine, clock, scheduler, random, signal },

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { GrpcServer } from '../transport/index.ts';
 import type { OpenNode } from './open-node.ts';
 import type { Serving } from './serving.ts';
@@ -6,13 +5,8 @@ import type { Serving } from './serving.ts';
 /** How long calls under way may go on after a stop was asked for. */
 const drainMs = 500;
 
-/**
- * How long the node may take to hand the lead over and to close, once nobody waits for an answer any more: a commit in
- * doubt can take for ever.
- */
-const settleMs = 300;
-
-export interface StoppingParts extends OpenNode {
+export interface StoppingParts {
+  readonly open: OpenNode;
   readonly serving: Pick<Serving, 'endStreams'>;
   /** Serves clients. */
   readonly grpc: GrpcServer;
@@ -26,11 +20,10 @@ export function stopping(parts: StoppingParts): () => Promise<void> {
   return () => (running ??= stop(parts));
 }
 
-async function stop({ serving, grpc, http, node, engine }: StoppingParts): Promise<void> {
+async function stop({ serving, grpc, http, open }: StoppingParts): Promise<void> {
   const drained = grpc.drain(drainMs);
   serving.endStreams();
   await drained;
-  await Promise.race([node.close(), delay(settleMs, undefined, { ref: false })]);
+  await open.close();
   await http.close();
-  await engine.close();
 }

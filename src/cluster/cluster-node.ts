@@ -155,6 +155,11 @@ export class ClusterNode implements ClusterNodeApi {
     return this.#peers?.replicator.followers ?? 0;
   }
 
+  /** The highest sequence that is committed as far as this node has heard. */
+  get announced(): number {
+    return Math.max(this.#announcedTo, this.store.sequence);
+  }
+
   hasLeader(): boolean {
     return this.leads || this.#touch.isFresh;
   }

@@ -116,6 +116,7 @@ describe('watches', () => {
     for (const stream of [first, second, other])
       stream.say({ create_request: { key: bytes('k') }, request_union: 'create_request' });
     second.cancel();
+    expect(world.context.leaderLost.size).toBe(1);
     world.node.loseLeader();
     expect(first.status).toEqual({ code: 14, message: 'etcdserver: no leader' });
     expect([second.status, other.status]).toEqual([undefined, undefined]);

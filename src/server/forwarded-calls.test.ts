@@ -65,6 +65,7 @@ describe('what only the leader can answer', () => {
   });
 
   test('fails as it does on the leader', async () => {
+    follower.context.store.depose();
     for (const [name, request] of [
       ['KV.Put', { key: bytes('') }],
       ['KV.Put', { key, lease: 4n }],

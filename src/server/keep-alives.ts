@@ -112,7 +112,7 @@ class KeepAlives {
     this.#asked.push(asked);
     this.#context.node.forward(KEEP_ALIVE_PATH, bytes, (answer) => {
       asked.answer = answer;
-      if (this.#asked[0] === asked) this.#next();
+      this.#next();
     });
   }
 

@@ -5,6 +5,11 @@
 export class StreamEnds {
   readonly #listeners = new Set<() => void>();
 
+  /** How many would be told. */
+  get size(): number {
+    return this.#listeners.size;
+  }
+
   /** Runs `run` when the streams are ended, unless it is removed before. */
   add(run: () => void): void {
     this.#listeners.add(run);

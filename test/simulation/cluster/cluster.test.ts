@@ -1,0 +1,60 @@
+/**
+ * Goal: several real nodes on one store keep their promises through crashes, stalls longer than the lease, clocks that
+ * drift, partitions, slow links, hand-overs and commits of unknown outcome. Method: simulation.ts; longer runs by
+ * `npm run simulate -- --cluster`.
+ */
+import { describe, expect, it } from 'vitest';
+import type { ClusterPlant } from './profile.ts';
+import { REGRESSIONS } from './regressions.ts';
+import { simulateCluster } from './simulation.ts';
+
+const SEEDS = Number(process.env['SEEDS'] ?? 4);
+const FIRST = Number(process.env['SEED'] ?? 1);
+
+/** Seeds that are known to find what is planted. */
+const FOUND_AT: Readonly<Record<ClusterPlant, number>> = {
+  'no-head-condition': 1,
+  'join-read-index': 1,
+  'read-index-by-revision': 1,
+  'show-unannounced': 1,
+  'keep-alive-without-lease': 1,
+  'probe-end-of-log': 1,
+  'serve-before-epoch': 1,
+};
+
+const again = (seed: number): string => `npm run simulate -- --cluster --seed ${seed} --seeds 1`;
+
+describe('a simulated cluster', () => {
+  it(`keeps promises 1 to 6 in ${SEEDS} seeds from ${FIRST}`, async () => {
+    const sums = new Map<string, number>();
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      const { problems, counts } = await simulateCluster(seed);
+      for (const [what, count] of Object.entries(counts)) sums.set(what, (sums.get(what) ?? 0) + count);
+      expect(problems, again(seed)).toEqual([]);
+    }
+    for (const what of ['cleanings', 'forwarded', 'followerReads', 'messages'])
+      expect(sums.get(what), what).toBeGreaterThan(0);
+    expect(sums.get('epochs')).toBeGreaterThan(SEEDS);
+  }, 120_000);
+
+  it('gives the same digest of all answers and the final state twice', async () => {
+    expect((await simulateCluster(FIRST)).digest).toBe((await simulateCluster(FIRST)).digest);
+  }, 60_000);
+
+  it.each(Object.entries(FOUND_AT))(
+    'finds the planted fault %s',
+    async (plant, seed) => {
+      const { problems } = await simulateCluster(seed, { plant });
+      expect(problems.length, again(seed)).toBeGreaterThan(0);
+    },
+    60_000,
+  );
+
+  it.each(REGRESSIONS)(
+    'seed $seed: $found',
+    async ({ seed, nodes }) => {
+      expect((await simulateCluster(seed, { nodes })).problems, again(seed)).toEqual([]);
+    },
+    60_000,
+  );
+});
