@@ -159,6 +159,28 @@ describe('compaction', () => {
     ]);
   });
 
+  it('promise 5: above all that is committed here, as a follower meets it, cancels synced watchers too', async () => {
+    const world = new WatchWorld({ sliceStepsMax: 2 });
+    for (let i = 0; i < 5; i++) world.put('k');
+    const client = world.open();
+    client.create({ key: 'k' });
+    for (let i = 0; i < 10; i++) client.create({ key: 'k', end: 'l' });
+    client.create({ key: 'k', start: 15 });
+    client.create({ key: 'k', start: 20 });
+    await world.settle();
+    client.take();
+    world.compact(10);
+    // Each cleaned chunk names one.
+    world.compact(18);
+    client.create({ key: 'k' });
+    while (world.revision < 25) world.put('k');
+    await world.settle();
+    const ended = client.responses.filter((r) => r.canceled).map((r) => [r.watchId, r.compactRevision]);
+    expect(ended.sort(([a = 0], [b = 0]) => a - b)).toEqual([...from(0, 11), 13].map((id) => [id, 18]));
+    expect(client.responses.flatMap((r) => r.events)).toHaveLength(6);
+    expect(revisionsOf(client, 12)).toEqual(from(20, 25));
+  });
+
   it('overtakes a pass on its way', async () => {
     const world = new WatchWorld({ sliceStepsMax: 16, responseRevisionsMax: 4 });
     for (let i = 0; i < 200; i++) world.put('k');

@@ -1,4 +1,3 @@
-import { assert } from '../base/index.ts';
 import { Pass } from './pass.ts';
 import type { PassHost } from './pass.ts';
 import { HistoryWalk, KeyWalk } from './walk.ts';
@@ -28,7 +27,7 @@ export class CatchUp {
   readonly #failed = new Set<Pass>();
   /** Watchers for whom there are too many passes over the history already. */
   readonly #waiting = new Set<Watcher>();
-  #overtaken: Pass | undefined = undefined;
+  readonly #overtaken = new Set<Pass>();
 
   constructor(host: CatchUpHost) {
     this.#host = host;
@@ -40,7 +39,7 @@ export class CatchUp {
 
   /** Watchers of a live pass that was overtaken are still being released. */
   get isReleasingLive(): boolean {
-    return this.#overtaken !== undefined;
+    return this.#overtaken.size > 0;
   }
 
   /** Takes a watcher that lags; its cursor must not be below the compacted revision. */
@@ -62,8 +61,7 @@ export class CatchUp {
 
   /** A live pass that a compaction has overtaken: its watchers are cancelled, or placed anew. */
   adoptLive(pass: Pass): void {
-    assert(this.#overtaken === undefined, 'one live pass is released at a time');
-    this.#overtaken = pass;
+    this.#overtaken.add(pass);
     pass.discard();
     this.#ending.add(pass);
     this.#queue.add(pass);
@@ -123,7 +121,7 @@ export class CatchUp {
   #end(pass: Pass): void {
     this.#ending.delete(pass);
     this.#failed.delete(pass);
-    if (pass === this.#overtaken) this.#overtaken = undefined;
+    this.#overtaken.delete(pass);
     const name = this.#keyPassNames.get(pass);
     this.#keyPassNames.delete(pass);
     if (name !== undefined && this.#keyPasses.get(name) === pass) this.#keyPasses.delete(name);

@@ -125,11 +125,15 @@ export class WatchHub implements CatchUpHost, ProgressHost, StreamHost {
   /**
    * Versions that only revisions below `revision` need will be trimmed. To be called before they are. Synced watchers
    * are not affected: what they have not been sent yet is sent now, with its `prev_kv`.
+   *
+   * A node that follows may learn of a compaction above all that it has applied, from a chunk that was cleaned since: of
+   * what comes now up to there, parts are gone. So synced watchers are cancelled as lagging ones are.
    */
   compacted(revision: number): void {
     if (this.live.next <= revision && !this.live.isEmpty) {
       this.budget.startUnbounded();
       this.#stepLive();
+      if (this.live.next < revision && !this.live.isEmpty) this.#releaseLive();
     }
     this.framer.compacted = revision;
     // The passes see it when they go on, stalled watchers when they do.
@@ -193,7 +197,9 @@ export class WatchHub implements CatchUpHost, ProgressHost, StreamHost {
     const stream = watcher.stream as Stream;
     watcher.state = 'gone';
     if (stream.isClosed) return;
-    if (watcher.next > this.live.walked) this.live.add(watcher);
+    // A compaction above all that is committed here takes from what those in front will get, too.
+    const isAhead = watcher.next > this.live.walked && watcher.next >= this.source.compacted();
+    if (isAhead) this.live.add(watcher);
     else if (!stream.isReady) this.#stall(watcher);
     else if (watcher.next < lostBelow) stream.endCompacted(watcher, lostBelow);
     else if (stream.catchingUp >= this.limits.catchingUpPerStreamMax) this.#stall(watcher);
@@ -251,8 +257,11 @@ export class WatchHub implements CatchUpHost, ProgressHost, StreamHost {
   }
 
   #stepLive(): void {
-    if (this.live.step() !== 'lost') return;
     // History was trimmed before it could be sent: whoever was synced has lost events and is told so.
+    if (this.live.step() === 'lost') this.#releaseLive();
+  }
+
+  #releaseLive(): void {
     const overtaken = this.live;
     this.live = this.#newLivePass();
     this.#catchUp.adoptLive(overtaken);
