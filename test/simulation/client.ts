@@ -30,6 +30,7 @@ export interface More {
 
 /** Whoever takes calls. */
 export interface CallTarget {
+  readonly owner: string;
   call(call: Call, more: More, answered: (answer: Answer) => void): void;
 }
 
@@ -72,7 +73,7 @@ export async function runClient(options: ClientOptions, id: number): Promise<voi
     const more = { pad: padding(random, profile), ttl: profile.leaseTtl };
     const answer = await perform(options, target, { call, more });
     options.answered?.(answer);
-    const record = { client, call, startMs, endMs: world.nowMs(), answer };
+    const record = { client, by: target.owner, call, startMs, endMs: world.nowMs(), answer };
     records.push(record);
     world.note(show(record));
     learn(options.gossip, record);

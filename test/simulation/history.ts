@@ -1,6 +1,6 @@
 import type { KeyValue } from '../../src/wire/index.ts';
 import { hashOf } from './hash.ts';
-import type { Oracle } from './oracle.ts';
+import type { Oracle, Sighting } from './oracle.ts';
 import { text } from './state.ts';
 import type { Entry } from './state.ts';
 import { evaluate, mayDelete } from './txn.ts';
@@ -54,6 +54,8 @@ export type Answer =
 
 export interface CallRecord {
   readonly client: number;
+  /** The node that was asked. */
+  readonly by: string;
   readonly call: Call;
   readonly startMs: number;
   endMs: number;
@@ -93,10 +95,11 @@ export function checkHistory(oracle: Oracle, records: readonly CallRecord[]): vo
     if (answer.kind === 'hashed') checkHash(oracle, record);
     if (!('revision' in answer)) continue;
     const linearizable = call.kind === 'read' ? !call.serializable : call.kind !== 'hash';
-    const atLeast = shown(startMs) + (answer.kind === 'written' ? 1 : 0);
+    const before = shown(startMs);
+    const atLeast = before.revision + (answer.kind === 'written' ? 1 : 0);
     oracle.expect(
       !linearizable || answer.revision >= atLeast,
-      () => `promise 4: ${atLeast} had been shown before it began: ${show(record)}`,
+      () => `promise 4: not ${atLeast} or above, as ${show(before)} before it began: ${show(record)}`,
     );
     const landedMs = oracle.landedMs.get(answer.revision);
     oracle.expect(
@@ -127,13 +130,17 @@ function writesById(oracle: Oracle): Map<string, Entry> {
 export const idOf = (kv: KeyValue): string => Buffer.from(kv.value).toString('latin1').split(';')[0]!;
 
 /** The highest revision that anybody had been shown before a moment. */
-function shownRevisions(oracle: Oracle, records: readonly CallRecord[]): (beforeMs: number) => number {
-  const moments = oracle.sightings.map(({ atMs, revision }) => ({ atMs, revision }));
-  for (const { answer, endMs } of records)
-    if ('revision' in answer) moments.push({ atMs: endMs, revision: answer.revision });
+function shownRevisions(oracle: Oracle, records: readonly CallRecord[]): (beforeMs: number) => Sighting {
+  const moments = [...oracle.sightings];
+  for (const { answer, endMs, by } of records)
+    if ('revision' in answer) moments.push({ atMs: endMs, revision: answer.revision, by });
   moments.sort((a, b) => a.atMs - b.atMs);
-  let highest = 0;
-  const highestUpTo = moments.map(({ revision }) => (highest = Math.max(highest, revision)));
+  let highest: Sighting = { atMs: 0, revision: 0, by: '' };
+  const nothing = highest;
+  const highestUpTo = moments.map((moment) => {
+    if (moment.revision > highest.revision) highest = moment;
+    return highest;
+  });
   return (beforeMs) => {
     let [low, high] = [0, moments.length];
     while (low < high) {
@@ -141,7 +148,7 @@ function shownRevisions(oracle: Oracle, records: readonly CallRecord[]): (before
       if (moments[middle]!.atMs < beforeMs) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? 0 : highestUpTo[low - 1]!;
+    return low === 0 ? nothing : highestUpTo[low - 1]!;
   };
 }
 

@@ -13,6 +13,8 @@ const REPLAYED_EVERY = 16;
 export interface Sighting {
   readonly atMs: number;
   readonly revision: number;
+  /** The node that has shown it. */
+  readonly by: string;
 }
 
 /**
@@ -53,8 +55,8 @@ export class Oracle {
     return this.#byRevision.get(revision) ?? [];
   }
 
-  saw(revision: number): void {
-    this.sightings.push({ atMs: this.#nowMs(), revision });
+  saw(revision: number, by: string): void {
+    this.sightings.push({ atMs: this.#nowMs(), revision, by });
   }
 
   landed(writes: readonly { readonly key: Uint8Array; readonly value: Uint8Array | undefined }[]): void {

@@ -12,6 +12,7 @@ const latin1 = (bytes: unknown): string => (bytes as Buffer).toString('latin1');
 
 /** One incarnation of a node, as watchers see it. */
 export interface WatchServer {
+  readonly owner: string;
   /** Undefined: it serves nobody now. */
   watch(receive: (response: Bytes) => void, ended: (code: string) => void): WatchStream | undefined;
 }
@@ -123,7 +124,7 @@ export class Watcher {
 
   #take(life: WatchRecord, response: WatchResponse): void {
     life.responses.push(response);
-    if (response.revision > 1) this.#oracle.saw(response.revision);
+    if (response.revision > 1) this.#oracle.saw(response.revision, this.#node?.owner ?? '');
     const seen = response.events.length > 0 ? response.events.at(-1)!.kv.modRevision : response.revision;
     this.#next = Math.max(this.#next, seen + 1);
   }

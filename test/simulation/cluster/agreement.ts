@@ -50,7 +50,7 @@ async function call(parts: ProbeParts, asked: Call): Promise<Answer | undefined>
     member.call(asked, { pad: ';', ttl: 2 }, (found) => world.schedule('clients', 0.5, () => resolve(found)));
   });
   const client = CLIENT_MIN + records.length;
-  records.push({ client, call: asked, startMs, endMs: world.nowMs(), answer });
+  records.push({ client, by: member.owner, call: asked, startMs, endMs: world.nowMs(), answer });
   return answer;
 }
 

@@ -50,7 +50,8 @@ export class Keeper {
       const startMs = world.nowMs();
       const call = { kind, id: `keeper-${lease}-${at}`, lease } as const;
       const answer = await this.#call(to, call);
-      const record = { client: CLIENT_MIN + Number(lease), call, startMs, endMs: world.nowMs(), answer };
+      const client = CLIENT_MIN + Number(lease);
+      const record = { client, by: to.owner, call, startMs, endMs: world.nowMs(), answer };
       records.push(record);
       world.note(show(record));
       answered(answer);

@@ -74,7 +74,8 @@ class ClusterSimulation {
   readonly #records: CallRecord[] = [];
   readonly #watchers: Watcher[];
   readonly #keepers: Keeper[];
-  readonly #rateMax: number;
+  /** As it was drawn: it ends calm. */
+  readonly #drawn: ClusterProfile;
 
   constructor(seed: number, { nodes, plant }: ClusterOptions) {
     const world = new World(seed);
@@ -88,7 +89,7 @@ class ClusterSimulation {
     const fleet = new Fleet({ world, profile, network, engines, oracle, faults }, names);
     this.#seed = seed;
     [this.#world, this.#profile, this.#engines, this.#oracle] = [world, profile, engines, oracle];
-    [this.#network, this.#fleet, this.#rateMax] = [network, fleet, profile.rateMax];
+    [this.#network, this.#fleet, this.#drawn] = [network, fleet, { ...profile }];
     this.#troubles = new Troubles({ world, profile, network, engines, fleet, untilMs: TROUBLE_MS });
     const headKey = latin1(new LogKeys(KEYSPACE).head);
     engines.onLanded = (writes) => {
@@ -129,7 +130,7 @@ class ClusterSimulation {
       problems: oracle.problems,
       digest: world.digest(),
       calls: this.#records.length,
-      profile,
+      profile: this.#drawn,
       counts: { ...oracle.counts, ...this.#fleet.counts, ...this.#network.counts },
     };
   }
@@ -186,7 +187,7 @@ class ClusterSimulation {
     checkSequences(oracle, this.#records);
     for (const watcher of this.#watchers) watcher.check();
     for (const keeper of this.#keepers)
-      keeper.check(this.#rateMax, (fromMs, toMs) => this.#troubles.jumped(fromMs, toMs));
+      keeper.check(this.#drawn.rateMax, (fromMs, toMs) => this.#troubles.jumped(fromMs, toMs));
     if (!isSmall(this.#seed)) return;
     const violation = findViolation(this.#records);
     if (violation !== undefined) oracle.fail(violation);
