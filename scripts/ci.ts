@@ -82,6 +82,13 @@ const suites: readonly Suite[] = [
     entry: 'test/tikv/main.ts',
   },
   {
+    name: 'tools for test:cluster',
+    npm: ['run', 'tools', '--', 'cluster'],
+    minutesMax: 4,
+    entry: 'test/cluster/main.ts',
+    preparation: true,
+  },
+  {
     name: 'tools for test:kubernetes',
     npm: ['run', 'tools', '--', 'kube'],
     minutesMax: 20,
@@ -99,6 +106,12 @@ const suites: readonly Suite[] = [
     npm: ['run', 'test:kubernetes', '--', '--short', '--engine', 'tikv'],
     minutesMax: 10,
     entry: 'test/kubernetes/main.ts',
+  },
+  {
+    name: 'test:cluster',
+    npm: ['run', 'test:cluster'],
+    minutesMax: 8,
+    entry: 'test/cluster/main.ts',
   },
 ];
 

@@ -37,7 +37,11 @@ export async function underLoad(
 /** What a load came to, for a line of the report. */
 export function told({ puts, gets, watched }: History): string {
   const events = watched.reduce((sum, { changes }) => sum + changes.length, 0);
-  const failed = puts.filter(({ error }) => error !== undefined).length;
+  const errors = puts.flatMap(({ error }) => (error === undefined ? [] : [error]));
+  const kinds = [...new Set(errors)].map((kind) => {
+    return `${errors.filter((error) => error === kind).length} of "${kind.replace(/^rpc error: /, '')}"`;
+  });
   const reads = gets.filter(({ error }) => error === undefined).length;
-  return `${puts.length - failed} writes, ${failed} failed, ${reads} reads, ${events} events`;
+  const failed = kinds.length === 0 ? 'none failed' : `failed: ${kinds.join(', ')}`;
+  return `${puts.length - errors.length} writes, ${reads} reads, ${events} events, ${failed}`;
 }
