@@ -147,8 +147,9 @@ export class ClusterNode implements ClusterNodeApi {
     return this.#leaderChanges;
   }
   get leaderId(): bigint {
+    if (!this.hasLeader()) return 0n;
     if (this.leads) return this.memberId;
-    return this.#leaderName === undefined || !this.hasLeader() ? 0n : this.#idOf(this.#leaderName);
+    return this.#leaderName === undefined ? 0n : this.#idOf(this.#leaderName);
   }
   /** How many nodes follow this one, by links that get its commits. */
   get followers(): number {
@@ -160,13 +161,14 @@ export class ClusterNode implements ClusterNodeApi {
     return Math.max(this.#announcedTo, this.store.sequence);
   }
 
+  /** Also a node that leads has lost its leader when it cannot renew its lease: another may lead by then. */
   hasLeader(): boolean {
-    return this.leads || this.#touch.isFresh;
+    return this.#peers === undefined ? this.leads : this.#touch.isFresh;
   }
 
   onLeaderLost(listener: () => void): void {
     this.#touch.onLost(() => {
-      if (!this.leads) listener();
+      if (!this.hasLeader()) listener();
     });
   }
 
@@ -263,6 +265,7 @@ export class ClusterNode implements ClusterNodeApi {
   }
 
   #renewed(): void {
+    this.#touch.heard();
     this.#served.store.leaseRenewed();
     this.#peers?.replicator.announce();
   }
@@ -524,7 +527,8 @@ export class ClusterNode implements ClusterNodeApi {
           this.#asker.answered(message);
         },
         answers: (message) => this.#forwarder.answers(message),
-        released: () => this.#claim.look(),
+        // What the leader has said with it, about calls that it did not look at, comes first.
+        released: () => scheduler.soon(() => this.#claim.look()),
       },
     });
   }

@@ -3,15 +3,173 @@
  * a network in memory, in manual time.
  */
 import { describe, expect, it } from 'vitest';
-import { SeededRandom, silentLogger } from '../../src/base/index.ts';
+import { EMPTY_BYTES, SeededRandom, silentLogger } from '../../src/base/index.ts';
+import type { Clock, Scheduler } from '../../src/base/index.ts';
 import { ClusterNode } from '../../src/cluster/index.ts';
+import type { ClusterNodeOptions, ServeForwarded } from '../../src/cluster/index.ts';
+import type { Engine } from '../../src/engine/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
-import { call, put, TestTime } from './store-world.ts';
+import type { RangeResult, StoreErrorCode, StoreOptions } from '../../src/store/index.ts';
+import { MemoryPeerNetwork } from '../support/peer-network.ts';
+import { call, plainRange, put, range, TestTime, turns } from './store-world.ts';
+import type { ModelRange } from './store-model.ts';
+
+const LEASE_MS = 800;
+
+/** A node that a test can stop dead: what it has scheduled never comes. */
+class Seat {
+  node!: ClusterNode;
+  readonly name: string;
+  readonly url: string;
+  readonly scheduler: Scheduler;
+  readonly clock: Clock;
+  isDead = false;
+  readonly #engine: Engine;
+
+  constructor(name: string, time: TestTime, engine: Engine, rate: number) {
+    this.name = name;
+    this.url = `http://${name}:2380`;
+    const alive = (run: () => void) => () => {
+      if (!this.isDead) run();
+    };
+    this.clock = { nowMs: () => time.nowMs() * rate };
+    this.scheduler = {
+      soon: (run) => time.soon(alive(run)),
+      after: (delayMs, run) => time.after(delayMs / rate, alive(run)),
+    };
+    this.#engine = engine;
+  }
+
+  /** The engine as this node sees it: a dead one sends nothing. */
+  get engine(): Engine {
+    const engine = this.#engine;
+    const unlessDead = <T>(act: () => Promise<T>): Promise<T> =>
+      this.isDead ? new Promise<T>(() => undefined) : act();
+    return {
+      capabilities: { ...engine.capabilities, shared: true },
+      snapshot: () => unlessDead(() => engine.snapshot()),
+      commit: (batch, signal) => unlessDead(() => engine.commit(batch, signal)),
+      sizeBytes: () => engine.sizeBytes(),
+      compact: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async range(key: string, serializable = false): Promise<ModelRange> {
+    return plainRange(
+      await call<RangeResult>((done) => this.node.store.range(range(key, '', { serializable }), done)),
+    );
+  }
+
+  /** A put as a client has it: served here, or forwarded. Resolves to gRPC's code. */
+  put(key: string, value: string): Promise<number> {
+    return new Promise((resolve) => {
+      const { node } = this;
+      const request = Buffer.from(JSON.stringify([key, value]));
+      if (node.leads) servePut(this)({ member: 0n, method: 'put', request }, ({ code }) => resolve(code));
+      else node.forward('put', request, ({ code }) => resolve(code));
+    });
+  }
+}
+
+/** The one service of these nodes. */
+function servePut(seat: Seat): ServeForwarded {
+  return ({ request }, reply) => {
+    const [key, value] = JSON.parse(Buffer.from(request).toString()) as [string, string];
+    seat.node.store.put(put(key, value), 0, (error) =>
+      reply({ code: error?.grpcCode ?? 0, message: error?.message ?? '', body: EMPTY_BYTES }),
+    );
+  };
+}
+
+interface WorldOptions {
+  readonly linearizableReads?: 'lease' | 'engine';
+  readonly rates?: readonly number[];
+  readonly store?: Partial<StoreOptions>;
+}
+
+class ClusterWorld {
+  readonly time = new TestTime();
+  readonly engine = new MemoryEngine();
+  readonly network = new MemoryPeerNetwork(this.time);
+  readonly seats: Seat[] = [];
+
+  static async of(names: readonly string[], options: WorldOptions = {}): Promise<ClusterWorld> {
+    const world = new ClusterWorld();
+    for (const [i, name] of names.entries()) await world.add(name, i, options);
+    await world.until(() => world.seats.every(({ node }) => node.store.readable));
+    return world;
+  }
+
+  async add(name: string, i: number, options: WorldOptions): Promise<Seat> {
+    const seat = new Seat(name, this.time, this.engine, options.rates?.[i] ?? 1);
+    const starting = ClusterNode.start(this.#options(seat, i, options));
+    let isStarted = false;
+    void starting.then((node) => {
+      seat.node = node;
+      isStarted = true;
+    });
+    await this.until(() => isStarted);
+    this.seats.push(seat);
+    return seat;
+  }
+
+  #options(seat: Seat, i: number, options: WorldOptions): ClusterNodeOptions {
+    const { engine, clock, scheduler, name, url } = seat;
+    return {
+      store: {
+        ...{ engine, clock, scheduler, name, keyspace: 'test', logger: silentLogger },
+        random: new SeededRandom(i + 1),
+        ...options.store,
+      },
+      network: this.network.at(url),
+      serve: servePut(seat),
+      ...{ peerUrls: [url], clientUrls: [`http://${name}:2379`] },
+      ...{ leaseMs: LEASE_MS, renewMs: LEASE_MS / 4 },
+      linearizableReads: options.linearizableReads ?? 'lease',
+    };
+  }
+
+  get leader(): Seat {
+    const found = this.seats.find(({ node, isDead }) => node.leads && !isDead);
+    if (found === undefined) throw new Error('nobody leads');
+    return found;
+  }
+  get followers(): Seat[] {
+    return this.seats.filter((seat) => !seat.isDead && !seat.node.leads);
+  }
+
+  /** Lets time pass until it is so. Returns how long that took. */
+  async until(isSo: () => boolean, msMax = 20_000): Promise<number> {
+    const fromMs = this.time.nowMs();
+    while (!isSo()) {
+      if (this.time.nowMs() - fromMs > msMax) throw new Error(`not within ${msMax} ms`);
+      await this.time.advance(5);
+    }
+    return this.time.nowMs() - fromMs;
+  }
+
+  /** Lets time pass until a promise has settled. */
+  async wait<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settle = (): void => void (isSettled = true);
+    promise.then(settle, settle);
+    await this.until(() => isSettled);
+    return promise;
+  }
+
+  kill(seat: Seat): void {
+    seat.isDead = true;
+    this.network.cut(seat.url);
+  }
+}
+
+const value = ({ kvs }: ModelRange): string | undefined => kvs[0]?.value;
 
 describe('a node alone', () => {
   it('leads as soon as it has started', async () => {
     const time = new TestTime();
-    const starting = ClusterNode.start({
+    const node = await ClusterNode.start({
       store: {
         engine: new MemoryEngine(),
         ...{ keyspace: 'test', name: 'a', clock: time, scheduler: time },
@@ -19,15 +177,9 @@ describe('a node alone', () => {
       },
       network: undefined,
       serve: () => undefined,
-      ...{
-        peerUrls: [],
-        clientUrls: ['http://a:2379'],
-        leaseMs: 800,
-        renewMs: 200,
-        linearizableReads: 'lease',
-      },
+      ...{ peerUrls: [], clientUrls: ['http://a:2379'], leaseMs: 800, renewMs: 200 },
+      linearizableReads: 'lease',
     });
-    const node = await starting;
     expect(node.leads).toBe(true);
     expect(node.hasLeader()).toBe(true);
     expect(node.leaderId).toBe(node.memberId);
@@ -35,6 +187,152 @@ describe('a node alone', () => {
     const { revision } = await call<{ revision: number }>((done) => node.store.put(put('a', '1'), 0, done));
     expect(revision).toBe(2);
     await node.close();
-    expect(node.leads).toBe(true);
+  });
+});
+
+describe('three nodes', () => {
+  it('promise 4: take writes on each, and each reads them at once', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    expect(world.followers).toHaveLength(2);
+    let count = 0;
+    for (const writer of [...world.seats, ...world.seats])
+      for (const reader of world.seats) {
+        const written = String(++count);
+        expect(await world.wait(writer.put('k', written))).toBe(0);
+        expect(value(await world.wait(reader.range('k')))).toBe(written);
+      }
+    const ids = world.seats.map(({ node }) => node.leaderId);
+    expect(new Set(ids)).toEqual(new Set([world.leader.node.memberId]));
+    await world.time.advance(1100);
+    for (const { node } of world.seats)
+      expect(node.members().map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('promise 1: another leads within 1.5 s of the death of the first, with all that was acknowledged', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    for (let i = 0; i < 20; i++) await world.wait(world.seats[i % 3]!.put(`k${i}`, String(i)));
+    world.kill(world.leader);
+    const waiting = world.followers[0]!.put('after', '1');
+    const tookMs = await world.until(() => world.seats.some(({ node, isDead }) => node.leads && !isDead));
+    expect(tookMs).toBeLessThan(1500);
+    expect(await world.wait(waiting)).toBe(0);
+    for (const seat of world.seats.filter(({ isDead }) => !isDead)) {
+      for (let i = 0; i < 20; i++) expect(value(await world.wait(seat.range(`k${i}`)))).toBe(String(i));
+      expect(value(await world.wait(seat.range('after')))).toBe('1');
+    }
+  });
+
+  it('promise 3: a leader that was deposed follows, and serves on', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const first = world.leader;
+    await world.wait(first.put('a', '1'));
+    first.node.store.depose();
+    expect(first.node.leads).toBe(false);
+    await world.until(() => world.seats.some(({ node }) => node.leads));
+    const second = world.leader;
+    expect(second).not.toBe(first);
+    expect(await world.wait(first.put('a', '2'))).toBe(0);
+    for (const seat of world.seats) expect(value(await world.wait(seat.range('a')))).toBe('2');
+    expect(first.node.leaderId).toBe(second.node.memberId);
+    expect(first.node.leaderChanges).toBe(2);
+  });
+
+  it('hand the lead over in less than 200 ms when its node is closed, and lose no call of the others', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const first = world.leader;
+    await world.wait(first.put('a', '1'));
+    const closing = first.node.close();
+    const calls = world.followers.map((seat) => seat.put(seat.name, '1'));
+    const others = world.seats.filter((seat) => seat !== first);
+    const tookMs = await world.until(() => others.some(({ node }) => node.leads));
+    expect(tookMs).toBeLessThan(200);
+    for (const answer of calls) expect(await world.wait(answer)).toBe(0);
+    await world.wait(closing);
+    await world.until(() => others.every(({ node }) => node.members().length === 2));
+    expect(value(await world.wait(world.followers.find((seat) => seat !== first)!.range('a')))).toBe('1');
+  });
+
+  it('move the lead to whom they are told to', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const target = world.followers[1]!;
+    await world.time.advance(1100);
+    const move = (from: Seat, id: bigint): Promise<StoreErrorCode | undefined> =>
+      new Promise((resolve) => from.node.moveLeader(id, resolve));
+    expect(await world.wait(move(target, 1n))).toBe('NotLeader');
+    expect(await world.wait(move(world.leader, 1n))).toBe('BadLeaderTransferee');
+    expect(await world.wait(move(world.leader, target.node.memberId))).toBe(undefined);
+    expect(world.leader).toBe(target);
+    expect(await world.wait(world.followers[0]!.put('a', '1'))).toBe(0);
+  });
+
+  it('a follower that hears of no leader for three leases says so', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const [follower] = world.followers;
+    let lost = 0;
+    follower!.node.onLeaderLost(() => lost++);
+    expect(follower!.node.hasLeader()).toBe(true);
+    world.network.cut(follower!.url);
+    await world.time.advance(LEASE_MS * 3 + 500);
+    expect(follower!.node.hasLeader()).toBe(false);
+    expect(follower!.node.leaderId).toBe(0n);
+    expect(lost).toBe(1);
+  });
+
+  it('promise 5: a follower that was away during a sweep begins a new state, and says so', async () => {
+    const eager = { deadBytesMin: 1, deadShareMin: 0.01, removalsMin: 1, removalsShareMin: 0.01 };
+    const cleanerLimits = { ...eager, stepBytesMax: 3000, chunkBytesMin: 700, newChunksMin: 2 };
+    const world = await ClusterWorld.of(['a', 'b', 'c'], { store: { cleanerLimits } });
+    const { leader } = world;
+    const [follower] = world.followers;
+    const before = follower!.node.store;
+    await world.wait(leader.put('k0', 'hidden by a removal that the sweep drops'));
+    await world.wait(follower!.range('k0'));
+    const replaced: unknown[] = [];
+    follower!.node.onStore((store) => void replaced.push(store));
+    world.network.cut(follower!.url);
+    for (let i = 0; i < 30; i++) await world.wait(leader.put(`k${i % 3}`, 'x'.repeat(200)));
+    await call((done) =>
+      leader.node.store.deleteRange(
+        { key: Buffer.from('k0'), rangeEnd: EMPTY_BYTES, prevKv: false },
+        0,
+        done,
+      ),
+    );
+    await world.wait(leader.put('last', 'before the compaction'));
+    const { revision } = leader.node.store;
+    await world.wait(call((done) => leader.node.store.compact({ revision, physical: true }, done)));
+    for (let i = 0; i < 3; i++) {
+      await world.wait(leader.put('last', String(i)));
+      await world.wait(leader.node.store.defragment());
+    }
+    world.network.mend(follower!.url);
+    await world.until(() => replaced.length > 0);
+    expect(follower!.node.store).not.toBe(before);
+    expect(replaced).toEqual([follower!.node.store]);
+    expect(value(await world.wait(follower!.range('k0')))).toBe(undefined);
+    expect(value(await world.wait(follower!.range('last')))).toBe('2');
+    expect(await world.wait(follower!.put('last', '3'))).toBe(0);
+    expect(value(await world.wait(follower!.range('last')))).toBe('3');
+  });
+});
+
+describe('with --linearizable-reads=engine', () => {
+  it('promise 4: no read is stale, however clocks run', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c'], {
+      linearizableReads: 'engine',
+      rates: [0.2, 1, 5],
+    });
+    let written = 0;
+    for (let round = 0; round < 60; round++) {
+      const writer = world.seats[round % 3]!;
+      if ((await world.wait(writer.put('k', String(written + 1)))) === 0) written++;
+      else continue;
+      await turns(2);
+      for (const seat of world.seats) {
+        const read = await world.wait(seat.range('k').then(value, () => String(written)));
+        expect(read).toBe(String(written));
+      }
+    }
+    expect(written).toBeGreaterThan(20);
   });
 });

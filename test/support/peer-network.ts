@@ -30,6 +30,13 @@ class End implements Link {
     });
   }
 
+  /** The network has ended it, for both sides. */
+  fail(): void {
+    if (this.isOver) return;
+    this.close();
+    this.#scheduler.soon(() => this.sink?.ended());
+  }
+
   #deliver(tell: (sink: LinkSink) => void): void {
     const { other } = this;
     if (this.isOver || this.#isCut()) return;
@@ -73,7 +80,11 @@ export class MemoryPeerNetwork {
 
   /** The node at `url` is gone: its links end for the others. */
   cut(url: string): void {
-    for (const { end } of this.#ends.filter((one) => one.url === url)) end.close();
+    for (const { end } of this.#ends.filter((one) => one.url === url)) end.fail();
     this.#cut.add(url);
+  }
+
+  mend(url: string): void {
+    this.#cut.delete(url);
   }
 }
