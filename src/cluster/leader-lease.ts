@@ -1,6 +1,8 @@
 import type { Bytes, Cancel, Clock, Logger, Random, Scheduler } from '../base/index.ts';
 import { assert, equalBytes } from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
+import { EngineError } from '../engine/index.ts';
+import { ClusterError } from './errors.ts';
 import { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';
 import type { LeaderRecord } from './leader-record.ts';
 import type { LeadClaim } from './lead-claim.ts';
@@ -64,6 +66,9 @@ export class LeaderLease implements LeadClaim {
   #releasedTo = '';
   /** The next look does not wait. */
   #isLookDue = false;
+  #isClaiming = false;
+  /** That the record cannot be looked after is said once, until it can be again. */
+  #isAway = false;
   #running: Promise<void> | undefined;
   #wake: () => void = () => undefined;
 
@@ -101,7 +106,7 @@ export class LeaderLease implements LeadClaim {
    * as a lease lasts. This node does not claim it for a while. Resolves when that is written down, or cannot be.
    */
   async release(to: string): Promise<void> {
-    if (this.#held === undefined) return;
+    if (this.#held === undefined && !this.#isClaiming) return;
     this.#untilMs = -Infinity;
     this.#releasedTo = to;
     const released = new Promise<void>((resolve) => this.#releasing.push(resolve));
@@ -117,22 +122,30 @@ export class LeaderLease implements LeadClaim {
     this.#untilMs = -Infinity;
   }
 
+  /** A failure in a listener ends the process. */
   async #run(): Promise<void> {
-    const { logger } = this.#options;
     while (!this.#abort.signal.aborted) {
       this.#isLookDue = false;
       try {
         if (this.#held === undefined) await this.#look();
         else if (this.#releasing.length > 0) await this.#giveUp(this.#held);
         else await this.#renew(this.#held);
+        this.#isAway = false;
       } catch (error) {
-        // The engine does not answer, or the record cannot be read: the lease ends by itself meanwhile.
-        logger.warn('the leader lease cannot be looked after, it is tried again', { error });
+        this.#away(error);
       }
       if (this.#held === undefined) for (const resolve of this.#releasing.splice(0)) resolve();
       if (this.#releasing.length === 0) await this.#pause();
     }
     for (const resolve of this.#releasing.splice(0)) resolve();
+  }
+
+  /** The engine does not answer, or the record cannot be read: the lease ends by itself meanwhile. */
+  #away(error: unknown): void {
+    if (!(error instanceof EngineError || error instanceof ClusterError)) throw error;
+    if (!this.#isAway && !this.#abort.signal.aborted)
+      this.#options.logger.error('the leader lease cannot be looked after, it is tried again', { error });
+    this.#isAway = true;
   }
 
   async #giveUp(held: LeaderRecord): Promise<void> {
@@ -153,7 +166,9 @@ export class LeaderLease implements LeadClaim {
     this.#held = next;
     if (this.#releasing.length > 0) return;
     this.#untilMs = sentMs + leaseMs;
-    this.#listener.renewed();
+    if (this.holds()) this.#listener.renewed();
+    // It took longer than the lease lasts.
+    else this.#isLookDue = true;
   }
 
   /** Another has it, or nobody: watches the record, and claims it once it has not changed for long enough. */
@@ -186,10 +201,15 @@ export class LeaderLease implements LeadClaim {
     const epoch = Math.max(before?.epoch ?? 0, epochInLog()) + 1;
     const { holder, name, peerUrls } = self;
     const record: LeaderRecord = { holder, name, peerUrls, epoch, counter: 0, released: false, to: '' };
-    const replaced = await this.#record.replace(bytes, encodeLeaderRecord(record));
-    this.#hasSeen = false;
+    this.#isClaiming = true;
+    const replaced = await this.#record.replace(bytes, encodeLeaderRecord(record)).finally(() => {
+      this.#isClaiming = false;
+      this.#hasSeen = false;
+    });
     if (replaced !== true) return;
     this.#held = record;
+    // It was given up before it was had: the next round writes that down.
+    if (this.#releasing.length > 0) return;
     this.#untilMs = sentMs + leaseMs;
     logger.info('claimed the leader lease', { epoch, before: before?.name });
     this.#listener.claimed(epoch);

@@ -34,15 +34,14 @@ export function decodeLeaderRecord(bytes: Bytes): LeaderRecord {
   try {
     found = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
   } catch (cause) {
-    throw new ClusterError('record-damaged', 'Cannot read the leader record: it is not JSON', { cause });
+    throw damaged('it is not JSON', cause);
   }
   const format = typeof found === 'object' && found !== null && 'format' in found ? found.format : undefined;
   if (typeof format === 'number' && format > FORMAT) {
     const text = `Cannot read the leader record: it has format ${format} and this program knows ${FORMAT}`;
     throw new ClusterError('record-format', `${text} (use a newer version)`);
   }
-  if (format !== FORMAT || !isRecord(found))
-    throw new ClusterError('record-damaged', 'Cannot read the leader record: fields are missing');
+  if (format !== FORMAT || !isRecord(found)) throw damaged('fields are missing or wrong');
   const { holder, name, peerUrls, epoch, counter, released, to } = found;
   return { holder, name, peerUrls, epoch, counter, released, to };
 }
@@ -54,9 +53,19 @@ function isRecord(found: unknown): found is LeaderRecord {
     typeof record.name === 'string' &&
     Array.isArray(record.peerUrls) &&
     record.peerUrls.every((url) => typeof url === 'string') &&
-    Number.isSafeInteger(record.epoch) &&
-    Number.isSafeInteger(record.counter) &&
+    isCount(record.epoch, 1) &&
+    isCount(record.counter, 0) &&
     typeof record.released === 'boolean' &&
     typeof record.to === 'string'
   );
+}
+
+function isCount(found: unknown, min: number): boolean {
+  return typeof found === 'number' && Number.isSafeInteger(found) && found >= min;
+}
+
+/** It only says who may try to write, so that it can be done without. */
+function damaged(why: string, cause?: unknown): ClusterError {
+  const text = `Cannot read the leader record: ${why} (with all nodes stopped, remove its key, engram/KEYSPACE/leader)`;
+  return new ClusterError('record-damaged', text, { cause });
 }

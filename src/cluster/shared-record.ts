@@ -41,6 +41,7 @@ export class SharedRecord {
   /**
    * Replaces `from` (undefined: nothing) by `to`. Resolves to whether it did; undefined when that was not found out before
    * the signal, or because the engine was closed. Sends the same bytes on the same condition until the answer is known.
+   * Rejects with EngineError when trying again cannot help; what was sent before may take effect all the same.
    */
   async replace(from: Bytes | undefined, to: Bytes): Promise<boolean | undefined> {
     const key = this.#key;
@@ -60,7 +61,8 @@ export class SharedRecord {
         }
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
-        if (error.code === 'closed') return undefined;
+        if (error.code === 'closed' || error.code === 'aborted') return undefined;
+        if (!error.retryable) throw error;
       }
       await this.#pause(attempt);
     }
