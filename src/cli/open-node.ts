@@ -39,6 +39,9 @@ export interface OpenNode {
  */
 const settleMs = 300;
 
+/** How long an engine that others serve may take: what it waits for may not answer, and it goes on without us. */
+const leaveMs = 150;
+
 /**
  * Opens the peer port, the engine of the settings, and the node on both, which has read the log by then.
  *
@@ -49,9 +52,10 @@ export async function openNode(settings: Settings, parts: OpenNodeParts): Promis
   const opened: { node?: ClusterNode; engine?: Engine; peers?: OpenPeerNetwork | undefined } = {};
   const close = async (): Promise<void> => {
     const { node, peers, engine } = opened;
-    if (node !== undefined) await Promise.race([node.close(), delay(settleMs, undefined, { ref: false })]);
+    if (node !== undefined) await within(settleMs, node.close());
     await peers?.close();
-    await engine?.close();
+    if (engine?.capabilities.shared === true) await within(leaveMs, engine.close());
+    else await engine?.close();
   };
   try {
     const peers = (opened.peers = await openPeerNetwork(settings, parts));
@@ -65,6 +69,11 @@ export async function openNode(settings: Settings, parts: OpenNodeParts): Promis
     await close();
     throw error;
   }
+}
+
+/** Waits for `work`, but not longer. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  await Promise.race([work, delay(ms, undefined, { ref: false })]);
 }
 
 function timed(engine: Engine, { clock, histograms }: OpenNodeParts): Engine {
