@@ -125,7 +125,7 @@ export class ClusterNode implements ClusterNodeApi {
     this.#forwarder = new Forwarder({ ...timed, link, member });
     const replicator = new Replicator({
       ...{ incarnation, store, lease, serve, scheduler, logger, faults },
-      ...(this.#headCheck !== undefined && { confirm: this.#headCheck }),
+      ...(this.#headCheck !== undefined && { confirm: { ask: this.#confirm } }),
     });
     this.#peers = { link, replicator, members: this.#newMembers(incarnation) };
   }
@@ -334,7 +334,17 @@ export class ClusterNode implements ClusterNodeApi {
   readonly #index = (done: (sequence: number | undefined) => void): void => {
     const sequence = (): number => this.#served.store.sequence;
     if (this.#headCheck === undefined) return done(this.#holds() ? sequence() : undefined);
-    this.#headCheck.ask((refusal) => done(refusal === undefined ? sequence() : undefined));
+    this.#confirm((refusal) => done(refusal === undefined ? sequence() : undefined));
+  };
+
+  /** By a read of the head instead of the lease. A head of another's epoch ends the lead before the lease is known lost. */
+  readonly #confirm = (done: (refusal: StoreErrorCode | undefined) => void): void => {
+    const { store } = this.#served;
+    const { epoch } = store;
+    this.#headCheck?.ask((refusal) => {
+      if (refusal === 'LeaderChanged' && store.epoch === epoch) store.depose();
+      done(refusal);
+    });
   };
 
   /** This node leads no more; called before the calls of the lead end. */
@@ -430,12 +440,11 @@ export class ClusterNode implements ClusterNodeApi {
     const { store } = this.#options;
     const lease = { holds: () => this.#holds() };
     const members = this.#peers?.members;
-    const headCheck = this.#headCheck;
     const knows = store.chunkFormat?.knows ?? 1;
     return {
       ...store,
       lease,
-      ...(headCheck !== undefined && { confirm: headCheck.ask.bind(headCheck) }),
+      ...(this.#headCheck !== undefined && { confirm: this.#confirm }),
       ...(members !== undefined && {
         chunkFormat: { knows, writes: () => Math.min(knows, members.writes()) },
       }),

@@ -3,7 +3,7 @@
  * a network in memory, in manual time.
  */
 import { describe, expect, it } from 'vitest';
-import { EMPTY_BYTES, SeededRandom, silentLogger } from '../../src/base/index.ts';
+import { assert, EMPTY_BYTES, SeededRandom, silentLogger } from '../../src/base/index.ts';
 import type { Clock, Scheduler } from '../../src/base/index.ts';
 import { ClusterNode } from '../../src/cluster/index.ts';
 import type { ClusterNodeOptions, ServeForwarded } from '../../src/cluster/index.ts';
@@ -11,7 +11,7 @@ import type { Engine } from '../../src/engine/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
 import type { RangeResult, StoreErrorCode, StoreOptions } from '../../src/store/index.ts';
 import { MemoryPeerNetwork } from '../support/peer-network.ts';
-import { call, plainRange, put, range, TestTime, turns } from './store-world.ts';
+import { call, plainRange, put, range, TestTime } from './store-world.ts';
 import type { ModelRange } from './store-model.ts';
 
 const LEASE_MS = 800;
@@ -24,6 +24,8 @@ class Seat {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   isDead = false;
+  /** What it commits is not sent before this has settled. */
+  stalled: Promise<void> = Promise.resolve();
   readonly #engine: Engine;
 
   constructor(name: string, time: TestTime, engine: Engine, rate: number) {
@@ -48,7 +50,10 @@ class Seat {
     return {
       capabilities: { ...engine.capabilities, shared: true },
       snapshot: () => unlessDead(() => engine.snapshot()),
-      commit: (batch, signal) => unlessDead(() => engine.commit(batch, signal)),
+      commit: async (batch, signal) => {
+        await this.stalled;
+        return unlessDead(() => engine.commit(batch, signal));
+      },
       sizeBytes: () => engine.sizeBytes(),
       compact: () => Promise.resolve(),
       close: () => Promise.resolve(),
@@ -316,23 +321,61 @@ describe('three nodes', () => {
   });
 });
 
-describe('with --linearizable-reads=engine', () => {
-  it('promise 4: no read is stale, however clocks run', async () => {
-    const world = await ClusterWorld.of(['a', 'b', 'c'], {
-      linearizableReads: 'engine',
-      rates: [0.2, 1, 5],
-    });
-    let written = 0;
-    for (let round = 0; round < 60; round++) {
-      const writer = world.seats[round % 3]!;
-      if ((await world.wait(writer.put('k', String(written + 1)))) === 0) written++;
-      else continue;
-      await turns(2);
-      for (const seat of world.seats) {
-        const read = await world.wait(seat.range('k').then(value, () => String(written)));
-        expect(read).toBe(String(written));
-      }
-    }
-    expect(written).toBeGreaterThan(20);
+describe('a leader whose clock is slow, and that does not know that another leads', () => {
+  interface Answers {
+    readonly read: string | undefined;
+    readonly keepAlive: string | undefined;
+    readonly failedWrite: string | undefined;
+  }
+
+  /** What it answers once another has written. */
+  async function staleLeader(options: WorldOptions): Promise<Answers> {
+    const world = await ClusterWorld.of(['a', 'b', 'c'], { ...options, rates: [0.2, 5, 5] });
+    const [slow] = world.seats;
+    assert(slow !== undefined && slow.node.leads, 'the first to start leads');
+    const { store } = slow.node;
+    await world.wait(slow.put('k', '1'));
+    await world.wait(call((done) => store.leaseGrant({ id: 1n, ttl: 600 }, done)));
+    let goOn = (): void => undefined;
+    slow.stalled = new Promise((resolve) => (goOn = resolve));
+    const others = world.seats.slice(1);
+    await world.until(() => others.some(({ node }) => node.leads));
+    const second = others.find(({ node }) => node.leads);
+    expect(await world.wait(second!.put('k', '2'))).toBe(0);
+    const told = (answer: Promise<string | undefined>): Promise<string | undefined> =>
+      world.wait(answer.catch((error: unknown) => String(error)));
+    const absent = { key: Buffer.from('absent'), rangeEnd: EMPTY_BYTES, prevKv: false };
+    const keepAlive = await told(
+      call<{ ttl: number }>((done) => store.leaseKeepAlive(1n, done)).then(({ ttl }) => String(ttl)),
+    );
+    const failedWrite = await told(
+      call<{ deleted: number }>((done) => store.deleteRange(absent, 0, done)).then(({ deleted }) =>
+        String(deleted),
+      ),
+    );
+    const reading = slow.range('k').then(value);
+    await world.time.advance(500);
+    goOn();
+    await world.until(() => !slow.node.leads);
+    const read = await told(reading);
+    expect(value(await world.wait(slow.range('k')))).toBe('2');
+    return { read, keepAlive, failedWrite };
+  }
+
+  it('promise 4: answers with --linearizable-reads=engine nothing that is not so any more, and then follows', async () => {
+    const refusal = 'Error: LeaderChanged';
+    const answers = await staleLeader({ linearizableReads: 'engine' });
+    expect(answers).toEqual({ read: '2', keepAlive: refusal, failedWrite: refusal });
+  });
+
+  it('answers from what it knows with the lease, for which clocks must run alike', async () => {
+    const answers = await staleLeader({ linearizableReads: 'lease' });
+    expect(answers).toEqual({ read: '1', keepAlive: '600', failedWrite: '0' });
+  });
+
+  it('answers a keep-alive with the fault that is planted for that', async () => {
+    const faults = new Set(['keep-alive-without-lease']);
+    const { keepAlive } = await staleLeader({ linearizableReads: 'engine', store: { faults } });
+    expect(keepAlive).toBe('600');
   });
 });
