@@ -33,6 +33,8 @@ export class Oracle {
   readonly sequenceLandedMs = new Map<number, number>();
   readonly counts = { commits: 0, cleanings: 0, epochs: 0, continued: 0, fragments: 0 };
   readonly stored = new StoredLog(KEYSPACE);
+  /** Told of each chunk that is written, also by cleaning. */
+  onWritten: (chunk: ParsedChunk) => void = () => undefined;
   readonly #byRevision = new Map<number, Entry[]>();
   readonly #nowMs: () => number;
   #epoch = 0;
@@ -74,6 +76,7 @@ export class Oracle {
     );
     this.#epoch = head.epoch;
     this.#commit = head.commit;
+    for (const chunk of written) this.onWritten(chunk);
     const appended = written.filter(({ header }) => header.first > this.full.sequence);
     if (appended.length === 0) this.counts.cleanings++;
     for (const chunk of appended) this.#append(chunk);

@@ -12,6 +12,9 @@ import { decodeKeyValue } from '../../src/wire/index.ts';
 import type { Entry } from './state.ts';
 import { latin1 } from './state.ts';
 
+/** The highest chunk format that any simulated node writes: it has the content of the one before. */
+export const FORMAT_MAX = 2;
+
 export interface ParsedChunk {
   readonly header: ChunkHeader;
   readonly entries: readonly Entry[];
@@ -45,7 +48,7 @@ export class StoredLog {
         this.chunks.delete(slot);
         continue;
       }
-      const parsed = parse(readChunk(value, slot));
+      const parsed = parse(readChunk(value, slot, FORMAT_MAX));
       this.chunks.set(slot, parsed);
       written.push(parsed);
     }

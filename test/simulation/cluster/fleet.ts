@@ -1,3 +1,5 @@
+import type { SeededRandom } from '../../../src/base/index.ts';
+import { FORMAT_MAX } from '../stored-log.ts';
 import type { WatchServer } from '../watcher.ts';
 import type { Answer } from '../history.ts';
 import { Member } from './member.ts';
@@ -18,19 +20,36 @@ const FINE = new Set([
 export class Fleet {
   readonly names: readonly string[];
   readonly members = new Map<string, Member>();
-  readonly counts = { starts: 0, closes: 0, moves: 0, forwarded: 0, followerReads: 0, stores: 0 };
+  readonly counts = { starts: 0, closes: 0, moves: 0, forwarded: 0, followerReads: 0, stores: 0, newer: 0 };
   readonly #parts: MemberParts;
   readonly #closing = new Set<Member>();
+  /** The chunk format that the program of each node knows. */
+  readonly #knows = new Map<string, number>();
+  readonly #random: SeededRandom;
   #incarnations = 0;
 
   constructor(parts: Omit<MemberParts, 'counts' | 'isAlone' | 'failed'>, names: readonly string[]) {
     const failed: MemberParts['failed'] = (member, error) => this.#failed(member, error);
     this.#parts = { ...parts, failed, counts: this.counts, isAlone: names.length === 1 };
+    this.#random = parts.world.random.fork('fleet');
     this.names = names;
+    for (const name of names) this.#knows.set(name, 1);
+    parts.oracle.onWritten = ({ header: { format, last } }) => {
+      for (const { owner, knows } of this.serving())
+        parts.oracle.expect(
+          knows >= format,
+          () => `chunk ${last} is written in format ${format}, which ${owner} does not know`,
+        );
+      if (format > 1) this.counts.newer++;
+    };
   }
 
   boot(name: string): void {
-    const member = new Member(this.#parts, name, ++this.#incarnations);
+    const { profile } = this.#parts;
+    if (this.counts.starts >= this.names.length && profile.upgrades && this.#random.chance(0.5))
+      this.#knows.set(name, FORMAT_MAX);
+    const knows = this.#knows.get(name)!;
+    const member = new Member(this.#parts, name, { incarnation: ++this.#incarnations, knows });
     this.members.set(name, member);
     this.counts.starts++;
     member.start().catch((error: unknown) => this.#failed(member, error));
@@ -67,6 +86,11 @@ export class Fleet {
     // The one before it is not known to be dead.
     if (code === 'name-taken' && this.members.get(member.name) === member)
       return this.crash(member.name, RESTART_MS);
+    // It was down while the others were upgraded.
+    if (code === 'format-too-old' && member.knows < FORMAT_MAX) {
+      this.#knows.set(member.name, FORMAT_MAX);
+      return this.crash(member.name, RESTART_MS);
+    }
     const text = error instanceof Error ? (error.stack ?? '') : String(error);
     this.#parts.oracle.fail(`${member.owner} cannot go on: ${text}`);
   }

@@ -47,17 +47,20 @@ export class Member implements CallTarget, WatchServer {
   readonly name: string;
   readonly owner: string;
   readonly time: NodeTime;
+  /** The chunk format that its program knows. */
+  readonly knows: number;
   node: ClusterNode | undefined;
   /** Clients are served. */
   isServing = false;
   readonly #parts: MemberParts;
   #hub: WatchHub | undefined;
 
-  constructor(parts: MemberParts, name: string, incarnation: number) {
+  constructor(parts: MemberParts, name: string, start: { incarnation: number; knows: number }) {
     const { world, profile } = parts;
     this.#parts = parts;
     this.name = name;
-    this.owner = `${name}#${incarnation}`;
+    this.owner = `${name}#${start.incarnation}`;
+    this.knows = start.knows;
     const random = world.random.fork(`time-${this.owner}`);
     const { rateMin, rateMax } = profile;
     // By its logarithm, so that as many are slow as are fast.
@@ -82,6 +85,7 @@ export class Member implements CallTarget, WatchServer {
         limits: { historyBytesInMemoryMax, segmentBytes, sliceUnitsMax, atOnceKeysMax },
         logLimits: { groupBytesMax },
         cleanerLimits: EAGER,
+        chunkFormat: { knows: this.knows, writes: () => this.knows },
         faults,
       },
       network: isAlone ? undefined : network.join(this.name, this.owner),

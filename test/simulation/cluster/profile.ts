@@ -49,6 +49,8 @@ export interface ClusterProfile extends EngineTrouble, ClientProfile {
   rateMin: number;
   rateMax: number;
   jumpEveryMs: number;
+  /** Nodes that start again may have been upgraded, to a program that knows another chunk format. */
+  readonly upgrades: boolean;
   readonly clients: number;
   readonly keepers: number;
   /** Seconds that keepers grant their leases for. */
@@ -71,6 +73,7 @@ export function drawClusterProfile(random: SeededRandom, isSmall: boolean): Clus
   const between = (min: number, max: number) => min + random.next() * (max - min);
   const linearizableReads = random.chance(0.3) ? 'engine' : 'lease';
   const anyClock = linearizableReads === 'engine';
+  const upgrades = random.chance(0.3);
   return {
     uncertain: maybe(0.6, () => between(0.01, 0.3)),
     lateMs: between(50, 6 * LEASE_MS),
@@ -78,7 +81,7 @@ export function drawClusterProfile(random: SeededRandom, isSmall: boolean): Clus
     tailMs: between(50, 4 * LEASE_MS),
     conflicts: maybe(0.3, () => between(0.002, 0.05)),
     crashEveryMs: maybe(0.5, () => between(1_500, 8_000)),
-    closeEveryMs: maybe(0.4, () => between(2_000, 8_000)),
+    closeEveryMs: maybe(upgrades ? 1 : 0.4, () => between(1_500, 8_000)),
     moveEveryMs: maybe(0.4, () => between(1_000, 6_000)),
     stallEveryMs: maybe(0.6, () => between(1_500, 6_000)),
     cutEveryMs: maybe(0.4, () => between(500, 4_000)),
@@ -95,6 +98,7 @@ export function drawClusterProfile(random: SeededRandom, isSmall: boolean): Clus
     rateMin: anyClock ? 0.3 : 0.9,
     rateMax: anyClock ? 3 : 1.1,
     jumpEveryMs: anyClock ? maybe(0.6, () => between(500, 4_000)) : 0,
+    upgrades,
     clients: isSmall ? random.int(2, 3) : random.int(2, 6),
     keepers: random.int(1, 3),
     keeperTtl: random.int(2, 4),

@@ -109,7 +109,7 @@ class ClusterSimulation {
   }
 
   async run(): Promise<ClusterVerdict> {
-    const [world, oracle, profile] = [this.#world, this.#oracle, this.#profile];
+    const [world, oracle] = [this.#world, this.#oracle];
     // Leases delete keys by themselves, which the linearizability model does not know.
     const leases = !isSmall(this.#seed);
     for (const name of this.#fleet.names) this.#fleet.boot(name);
