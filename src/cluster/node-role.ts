@@ -1,0 +1,203 @@
+import { pause } from '../base/index.ts';
+import { EngineError } from '../engine/index.ts';
+import type { Deposition } from '../log/index.ts';
+import { LogError } from '../log/index.ts';
+import type { StoreErrorCode } from '../store/index.ts';
+import type { ClusterNodeOptions } from './cluster-node-options.ts';
+import { planted } from './faults.ts';
+import type { LeaderRecord } from './leader-record.ts';
+import type { MemberFacts } from './members.ts';
+import type { NodeEvents, NodeParts } from './node-parts.ts';
+
+/** A lead that cannot be written down as given up by then ends by itself. */
+const HAND_OVER_MS_MAX = 1000;
+
+/**
+ * Follows whoever leads, and leads when it is this node's turn.
+ *
+ * 1. The store follows or leads, never both: what follows has stopped before the log is taken over, and the other way
+ *    round.
+ * 2. Whatever ends the lead (the lease, the fence, a hand-over), the node goes on as a follower; only a store that forgot
+ *    ends that: then this node claims nothing any more.
+ * 3. Calls and reads that wait for a leader are served here when this node comes to lead.
+ */
+export class NodeRole implements NodeEvents {
+  readonly #options: ClusterNodeOptions;
+  readonly #parts: NodeParts;
+  #changing: Promise<void> | undefined;
+  #isHandingOver = false;
+  #hasForgotten = false;
+  #isEnded = false;
+  /** Told why the only node could not begin. */
+  #failStart: ((error: unknown) => void) | undefined;
+
+  constructor(options: ClusterNodeOptions, parts: NodeParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  /** Follows, and begins to claim the lead. The only node of its engine ends this when it leads, or with why it cannot. */
+  async begin(): Promise<void> {
+    const { claim, peers, stores } = this.#parts;
+    this.#follow();
+    if (peers !== undefined) return claim.start();
+    const failed = new Promise<void>((_resolve, reject) => (this.#failStart = reject));
+    claim.start();
+    await Promise.race([stores.whenReadable(), failed]);
+    this.#failStart = undefined;
+  }
+
+  /** Gives the lead up, when what was proposed is committed, and takes no other. The store is closed. */
+  async close(): Promise<void> {
+    this.#isEnded = true;
+    const { peers, stores } = this.#parts;
+    const led = this.#leads;
+    peers?.replicator.standDown();
+    await this.#changing;
+    await stores.store.close();
+    if (led) await this.#giveUp('');
+    peers?.replicator.end();
+  }
+
+  /** Hands the lead, which this node has, to another. `done` comes when that one leads, or with etcd's error. */
+  async moveLeader(member: MemberFacts, done: (refusal: StoreErrorCode | undefined) => void): Promise<void> {
+    const { peers, stores, news, requestTimeoutMs } = this.#parts;
+    this.#isHandingOver = true;
+    peers?.replicator.standDown();
+    stores.store.depose();
+    await this.#giveUp(member.incarnation);
+    this.#isHandingOver = false;
+    this.#follow();
+    const moved = news.whenNext();
+    await this.#within(requestTimeoutMs, moved);
+    done(news.name === member.name ? undefined : 'Timeout');
+  }
+
+  /** The claim has changed: this node takes the log over if it has it. */
+  claimed(): void {
+    if (this.#changing !== undefined || this.#isEnded) return;
+    const { claim } = this.#parts;
+    this.#changing = this.#takeOver().finally(() => {
+      this.#changing = undefined;
+      // A claim may have come while the last one was being given up.
+      if (claim.epoch !== undefined && !this.#leads && !this.#isHandingOver) this.claimed();
+    });
+  }
+
+  renewed(): void {
+    const { news, stores, peers } = this.#parts;
+    news.heard();
+    stores.store.leaseRenewed();
+    peers?.replicator.announce();
+  }
+
+  lost(): void {
+    this.#parts.stores.store.depose();
+  }
+
+  follows(record: LeaderRecord): void {
+    const { news, claim, peers } = this.#parts;
+    news.recorded(record);
+    if (claim.epoch === undefined && !this.#isEnded) peers?.link.follow(record);
+  }
+
+  isFollowing(): boolean {
+    return this.#parts.claim.epoch === undefined && !this.#isEnded;
+  }
+
+  deposed(why: Deposition): void {
+    if (this.#isEnded) return;
+    const { news, peers, asker, forwarder, claim } = this.#parts;
+    news.heard();
+    peers?.members.isLeader(false);
+    asker.serveLocally(undefined);
+    forwarder.serveLocally(undefined);
+    this.#options.store.logger.info('leads no more', { why });
+    if (this.#isHandingOver) return;
+    peers?.replicator.end();
+    if (why === 'forgotten') this.forgotten(undefined);
+    else void claim.release('');
+    this.#follow();
+  }
+
+  /** Another than this node has the same log, and more or less of it: nobody can tell who is right. */
+  forgotten(error: LogError | undefined): void {
+    if (this.#hasForgotten) return;
+    this.#hasForgotten = true;
+    this.#options.store.logger.error('The store has forgotten what was committed; this node writes no more', {
+      error,
+    });
+    const { stores, claim } = this.#parts;
+    stores.store.forgot();
+    void claim.stop();
+    void stores.stopFollowing();
+  }
+
+  get #leads(): boolean {
+    return this.#parts.stores.store.leads;
+  }
+
+  async #takeOver(): Promise<void> {
+    const { claim, peers, asker, stores } = this.#parts;
+    const { epoch } = claim;
+    if (epoch === undefined || this.#leads) return;
+    const { logger, faults } = this.#options.store;
+    peers?.link.leave();
+    peers?.replicator.claimed();
+    if (faults !== undefined && planted(faults, 'serve-before-epoch')) this.#serveReads();
+    try {
+      const isLeading = await stores.lead(epoch);
+      if (isLeading && claim.epoch === epoch) return this.#lead(epoch);
+    } catch (error) {
+      if (!(error instanceof EngineError || error instanceof LogError)) throw error;
+      if (error instanceof LogError && error.code === 'log-forgotten') this.forgotten(error);
+      else logger.error('cannot take the lead over', { error, epoch });
+      this.#failStart?.(error);
+    }
+    stores.store.depose();
+    asker.serveLocally(undefined);
+    peers?.replicator.end();
+    await claim.release('');
+    this.#follow();
+  }
+
+  #lead(epoch: number): void {
+    const { news, peers, forwarder, stores } = this.#parts;
+    const { logger, name } = this.#options.store;
+    news.leads(epoch, name);
+    peers?.members.isLeader(true);
+    peers?.replicator.lead(epoch);
+    this.#serveReads();
+    forwarder.serveLocally(this.#options.serve);
+    stores.readable();
+    logger.info('leads', { epoch, revision: stores.store.revision });
+  }
+
+  #serveReads(): void {
+    const { asker, proof } = this.#parts;
+    asker.serveLocally(proof.index);
+  }
+
+  #follow(): void {
+    if (this.#hasForgotten || this.#isEnded || this.#leads) return;
+    const { stores, news, peers, claim } = this.#parts;
+    stores.follow();
+    if (news.followed !== undefined) peers?.link.follow(news.followed);
+    claim.look();
+  }
+
+  /** Writes down that another may lead, at best `to`, and tells the others. */
+  async #giveUp(to: string): Promise<void> {
+    const { claim, peers } = this.#parts;
+    await this.#within(HAND_OVER_MS_MAX, claim.release(to));
+    peers?.replicator.released(to);
+    peers?.replicator.end();
+  }
+
+  /** Waits for `work`, but not longer. */
+  async #within(delayMs: number, work: Promise<void>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work, pause(this.#options.store.scheduler, delayMs, done.signal)]);
+    done.abort();
+  }
+}

@@ -1,0 +1,170 @@
+import type { Deposition } from '../log/index.ts';
+import { LogError } from '../log/index.ts';
+import type { Store } from '../store/index.ts';
+import type { PeerChunk } from '../wire/peer-message.ts';
+import type { StoreListener } from './cluster-node-options.ts';
+import { ServedStore } from './served-store.ts';
+import type { ServedStoreParts } from './served-store.ts';
+
+export interface NodeStoresOptions extends Omit<ServedStoreParts, 'swept' | 'forgotten'> {
+  /** Whether this node follows now: then a new store does so at once. */
+  readonly isFollowing: () => boolean;
+  /** The lead has committed; from `Store.onCommit`. */
+  readonly committed: (chunks: readonly PeerChunk[]) => void;
+  /** This node leads no more; called before the calls of the lead end. */
+  readonly deposed: (why: Deposition) => void;
+  /** What is stored is less than what is applied, or other. */
+  readonly forgotten: (error: LogError) => void;
+  /** The log cannot be read anew, after a sweep has passed what is applied. */
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * The store that serves, and, after a sweep has passed it, the one that takes its place.
+ *
+ * 1. What is announced and pushed goes to both.
+ * 2. The next one takes the place of the other when it may be shown and is no older, or when this node comes to lead.
+ */
+export class NodeStores {
+  readonly #options: NodeStoresOptions;
+  readonly #listeners: StoreListener[] = [];
+  #served!: ServedStore;
+  #next: ServedStore | undefined;
+  #renewing: Promise<void> | undefined;
+  #announced = 0;
+  #untilReadable: (() => void)[] = [];
+
+  constructor(options: NodeStoresOptions) {
+    this.#options = options;
+  }
+
+  /** The one that serves now; only after `open`. */
+  get store(): Store {
+    return this.#served.store;
+  }
+
+  /** The highest sequence that is committed as far as this node has heard. */
+  get announced(): number {
+    return Math.max(this.#announced, this.store.sequence);
+  }
+
+  /** A log that has not begun tells neither this node's id nor the cluster's. */
+  get isReadable(): boolean {
+    return this.store.readable && this.store.clusterId !== 0n;
+  }
+
+  /** Reads the log. Rejects as `ServedStore.open`. */
+  async open(): Promise<void> {
+    this.#served = await this.#open();
+  }
+
+  /** `listener` runs when another store has taken the place of the one before. */
+  onStore(listener: StoreListener): void {
+    this.#listeners.push(listener);
+  }
+
+  whenReadable(): Promise<void> {
+    if (this.isReadable) return Promise.resolve();
+    return new Promise((resolve) => this.#untilReadable.push(resolve));
+  }
+
+  /** Somebody else leads, or nobody: what comes from a leader is applied. */
+  follow(): void {
+    this.#served.follower.start();
+    this.#next?.follower.start();
+  }
+
+  /** A whole commit that the leader has pushed. */
+  commit(chunks: readonly PeerChunk[]): void {
+    this.#served.follower.commit(chunks);
+    this.#next?.follower.commit(chunks);
+  }
+
+  /** A leader that holds its lease has committed everything up to here. */
+  announce(sequence: number): void {
+    this.#announced = Math.max(this.#announced, sequence);
+    this.#served.follower.announce(sequence);
+    const next = this.#next;
+    if (next !== undefined) {
+      next.follower.announce(this.#announced);
+      const isNewer = next.store.sequence >= this.#served.store.sequence;
+      if (next.store.readable && isNewer) this.#replace(next);
+    }
+    this.readable();
+  }
+
+  /** The state may have come to be one that may be shown. */
+  readable(): void {
+    if (this.#untilReadable.length === 0 || !this.isReadable) return;
+    for (const resolve of this.#untilReadable.splice(0)) resolve();
+  }
+
+  /**
+   * Takes the log over, maybe with another store than before. Nothing follows any more, whatever comes of it. Resolves to
+   * whether this node leads; rejects as `Store.lead`.
+   */
+  async lead(epoch: number): Promise<boolean> {
+    await this.#renewing;
+    return this.#takeOver(epoch);
+  }
+
+  /** The store that serves has no one to follow any more, and goes on with what it has. */
+  stopFollowing(): Promise<void> {
+    return this.#served.follower.stop();
+  }
+
+  /** Ends the one that has not served yet; the one that serves is closed by who ends the lead. */
+  async close(): Promise<void> {
+    await Promise.all([this.#next?.follower.retire(), this.#next?.store.close()]);
+  }
+
+  async #takeOver(epoch: number): Promise<boolean> {
+    const served = this.#next ?? this.#served;
+    await Promise.all([this.#served.follower.stop(), served.follower.stop()]);
+    try {
+      const isLeading = await served.store.lead(epoch);
+      if (isLeading && served === this.#next) this.#replace(served);
+      return isLeading;
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'log-swept') throw error;
+    }
+    await this.#renew();
+    return this.#next === undefined ? false : this.#takeOver(epoch);
+  }
+
+  async #open(): Promise<ServedStore> {
+    const { failed, deposed, committed } = this.#options;
+    const swept = (): void => void this.#renew().catch(failed);
+    const served = await ServedStore.open({ ...this.#options, swept });
+    served.store.onDeposed(deposed);
+    served.store.onCommit((_revision, chunks) => {
+      if (chunks.length > 0) committed(chunks);
+    });
+    return served;
+  }
+
+  /** Reads the whole log into a new store, beside the one that serves; one at a time. Rejects as `open`. */
+  #renew(): Promise<void> {
+    if (this.#next !== undefined) return Promise.resolve();
+    this.#renewing ??= this.#open()
+      .then((next) => {
+        this.#next = next;
+        if (this.#options.isFollowing()) next.follower.start();
+        this.announce(0);
+      })
+      .finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  #replace(next: ServedStore): void {
+    const before = this.#served;
+    this.#served = next;
+    this.#next = undefined;
+    for (const listener of this.#listeners) listener(next.store);
+    void before.follower.retire();
+    void before.store.close();
+    this.#options.store.logger.info('the state was read anew: a sweep had passed the old one', {
+      revision: next.store.revision,
+    });
+  }
+}
