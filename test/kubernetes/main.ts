@@ -15,6 +15,7 @@ import { FixtureCluster } from '../support/tikv/fixture.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Etcdctl } from './etcdctl.ts';
 import { unexplainedErrors } from './log-allow-list.ts';
+import { manifestsAreTaken } from './manifests.ts';
 import { watchAcross } from './watches.ts';
 
 const { values } = parseArgs({
@@ -54,6 +55,9 @@ async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise
       checks.manyObjects(api, values.short ? 1_000 : 5_000),
     );
     await check('kubectl: apply, get, delete', () => useKubectl(plane, kubectl!));
+    await check('the manifests of deploy/ are taken, in a dry run', async () => {
+      await manifestsAreTaken({ kubectl: kubectl!, flags: kubectlFlags(plane) });
+    });
     await check('consistent reads are served from the cache', () => checks.consistentReadsFromCache(api));
     await check('promise 5: a watch across a restart of the API server', () => acrossApiserver(plane));
     await check('promises 1 and 5: a watch across a kill -9 of Engram', () => acrossEngram(plane));
@@ -93,15 +97,13 @@ async function acrossEngram(plane: ControlPlane): Promise<void> {
   });
 }
 
+/** What kubectl needs to reach the API server as an administrator. */
+function kubectlFlags({ apiUrl, certificate, token }: ControlPlane): readonly string[] {
+  return ['--server', apiUrl, '--certificate-authority', certificate, '--token', token];
+}
+
 async function useKubectl(plane: ControlPlane, kubectl: string): Promise<void> {
-  const flags = [
-    '--server',
-    plane.apiUrl,
-    '--certificate-authority',
-    plane.certificate,
-    '--token',
-    plane.token,
-  ];
+  const flags = kubectlFlags(plane);
   const use = async (args: readonly string[], input = '') => {
     const { code, stdout, stderr } = await run(kubectl, [...flags, ...args], { input });
     assert.equal(code, 0, `kubectl ${args.join(' ')}: ${stderr}`);
