@@ -81,6 +81,11 @@ export class SimLink {
     this.far.flow();
   }
 
+  hurry(): void {
+    this.near.hurry();
+    this.far.hurry();
+  }
+
   latencyMs(): number {
     const { random } = this;
     if (random.chance(this.options.profile.netTail)) return random.next() ** 2 * 1_000;
@@ -101,7 +106,7 @@ export class End implements Link {
   peer: End | undefined;
   readonly #link: SimLink;
   readonly #to: Place;
-  readonly #bytesPerMs: number;
+  #bytesPerMs: number;
   /** Under way to the other side, in order. */
   #posted: Posted[] = [];
   #lastDueMs = 0;
@@ -182,6 +187,14 @@ export class End implements Link {
       const { run } = this.#posted.shift()!;
       world.schedule(this.#to.owner, 0, run);
     }
+  }
+
+  /** The way is as fast as others are, and what is on it arrives soon. */
+  hurry(): void {
+    this.#bytesPerMs = FAST_BYTES_PER_MS;
+    const posted = this.#posted;
+    [this.#posted, this.#lastDueMs] = [[], 0];
+    for (const { bytes, run } of posted) this.#post({ dueMs: 1, bytes, run });
   }
 
   #post(posted: Posted): void {

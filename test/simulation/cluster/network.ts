@@ -81,6 +81,11 @@ export class SimNetwork {
     };
   }
 
+  /** No link is slow any more. */
+  hurry(): void {
+    for (const link of this.#links) link.hurry();
+  }
+
   #connect(from: Endpoint, peerUrls: readonly string[], sink: LinkSink): Link {
     const { world, profile, fail } = this.#options;
     const url = peerUrls[0] ?? '';

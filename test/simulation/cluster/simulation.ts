@@ -164,6 +164,7 @@ class ClusterSimulation {
     const [world, profile, fleet] = [this.#world, this.#profile, this.#fleet];
     calmCluster(profile);
     this.#troubles.heal();
+    this.#network.hurry();
     this.#engines.cutOff.clear();
     if (profile.linearizableReads === 'engine') {
       profile.rateMin = profile.rateMax = 1;
