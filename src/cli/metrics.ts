@@ -1,5 +1,5 @@
 import type { ClusterNode } from '../cluster/index.ts';
-import { ETCD_VERSION, type ForwardedCalls, type MethodCounters } from '../server/index.ts';
+import { alarmNames, ETCD_VERSION, type ForwardedCalls, type MethodCounters } from '../server/index.ts';
 import type { StoreApi } from '../store/index.ts';
 import {
   exponentialBounds,
@@ -46,7 +46,12 @@ export interface MetricSources {
 /** What a server exports: etcd's names where the meaning is the same, `engram_` for the rest. */
 export function serverMetrics(sources: MetricSources, histograms: CommitHistograms): Metrics {
   const metrics = new Metrics();
-  metrics.add(...storeMetrics(sources), ...memberMetrics(sources), ...watchMetrics(sources));
+  metrics.add(
+    ...storeMetrics(sources),
+    alarmMetric(sources),
+    ...memberMetrics(sources),
+    ...watchMetrics(sources),
+  );
   metrics.add(...callMetrics(sources.counters));
   metrics.addHistogram(histograms.fsync);
   metrics.addHistogram(histograms.commit);
@@ -100,6 +105,25 @@ function storeMetrics({ current }: MetricSources): MetricDefinition[] {
       () => current.store.status().memoryBytes,
     ),
   ];
+}
+
+const ALARMS = ['CORRUPT', 'NOSPACE'] as const;
+
+/** Both are always there, so that an alert can tell none from not known. */
+function alarmMetric({ current }: MetricSources): MetricDefinition {
+  return {
+    name: 'engram_alarms',
+    help: 'How many members have raised an alarm; a full disk is NOSPACE.',
+    kind: 'gauge',
+    labels: ['alarm'],
+    read: () => {
+      const raised = alarmNames(current.store.status());
+      return ALARMS.map((alarm) => ({
+        labels: { alarm },
+        value: raised.filter((name) => name === alarm).length,
+      }));
+    },
+  };
 }
 
 function memberMetrics({ current, node, forwarded }: MetricSources): MetricDefinition[] {

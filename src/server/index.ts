@@ -6,7 +6,7 @@ export { statusOf } from './errors.ts';
 export { ForwardedCalls } from './forwarded-calls.ts';
 export { Headers } from './headers.ts';
 export { HealthService } from './health.ts';
-export { healthChecks, type HealthChecks } from './http/checks.ts';
+export { alarmNames, healthChecks, type HealthChecks } from './http/checks.ts';
 export { createGateway, type GatewayOptions } from './gateway/gateway.ts';
 export { clientHttp, metricsHttp, type ClientHttpOptions } from './http/handlers.ts';
 export type { PathHandler } from './http/mux.ts';

@@ -10,8 +10,10 @@ afterAll(() => it.close());
 
 const get = (path: string): Promise<HttpResult> => httpGet(`${it.metricsUrl}${path}`);
 const getFromClients = (path: string): Promise<HttpResult> => httpGet(`${it.clientUrl}${path}`);
-const alarm = (action: number, kind: number): Promise<unknown> =>
-  it.client.call('Maintenance.Alarm', { action, memberID: 7n, alarm: kind });
+const alarm = (action: number, kind: number, memberID = 7n): Promise<unknown> =>
+  it.client.call('Maintenance.Alarm', { action, memberID, alarm: kind });
+const alarmSamples = async (): Promise<string[]> =>
+  [...(await get('/metrics')).body.matchAll(/^engram_alarms(.*)$/gm)].map((match) => match[1]!);
 
 describe('healthy', () => {
   test.each([
@@ -76,7 +78,9 @@ describe('with alarms', () => {
     });
     expect(await get('/health?exclude=NOSPACE')).toMatchObject({ status: 200 });
     expect(await get('/readyz')).toMatchObject({ status: 200 });
+    expect(await alarmSamples()).toEqual(['{alarm="CORRUPT"} 0', '{alarm="NOSPACE"} 1']);
     await alarm(2, 1);
+    expect(await alarmSamples()).toEqual(['{alarm="CORRUPT"} 0', '{alarm="NOSPACE"} 0']);
     expect(await get('/health')).toMatchObject({ status: 200 });
   });
 
@@ -87,6 +91,10 @@ describe('with alarms', () => {
     expect(ready.status).toBe(503);
     expect(ready.body).toContain('[-]data_corruption failed: alarm activated: CORRUPT\n');
     expect((await get('/livez')).status).toBe(200);
+    await alarm(1, 2, 8n);
+    expect(await alarmSamples()).toEqual(['{alarm="CORRUPT"} 2', '{alarm="NOSPACE"} 0']);
+    await alarm(2, 2, 8n);
+    expect(await alarmSamples()).toEqual(['{alarm="CORRUPT"} 1', '{alarm="NOSPACE"} 0']);
     await alarm(2, 2);
     expect((await get('/readyz')).status).toBe(200);
   });

@@ -109,6 +109,7 @@ describe('what the documents say', () => {
 describe('metrics', () => {
   let server: RunningServer;
   let exported: Set<string>;
+  let text: string;
 
   beforeAll(async () => {
     server = await serve({
@@ -116,7 +117,7 @@ describe('metrics', () => {
       listenClientUrls: ['http://127.0.0.1:0'],
       listenMetricsUrls: ['http://127.0.0.1:0'],
     });
-    const text = await (await fetch(`${server.metricsUrls[0]}/metrics`)).text();
+    text = await (await fetch(`${server.metricsUrls[0]}/metrics`)).text();
     const families = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
     exported = new Set(
       families.flatMap(([, name, kind]) =>
@@ -135,6 +136,12 @@ describe('metrics', () => {
     expect(names.length).toBeGreaterThan(10);
     const labels = ['grpc_code', 'grpc_method'];
     expect(names.filter((name) => !exported.has(name) && !labels.includes(name))).toEqual([]);
+  });
+
+  test('every alarm that an alert looks at is one that is exported', () => {
+    const samples = rules().flatMap(({ expr }) => expr.match(/engram_alarms\{.*?\}/g) ?? []);
+    expect(samples.length).toBeGreaterThan(1);
+    for (const sample of samples) expect(text).toContain(`${sample.replace('job="engram", ', '')} 0\n`);
   });
 
   test.each(documents)('every metric that a document names is exported: %s', (path) => {

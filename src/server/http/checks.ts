@@ -1,4 +1,4 @@
-import { AlarmType, type StoreApi } from '../../store/index.ts';
+import { AlarmType, type StoreApi, type StoreStatus } from '../../store/index.ts';
 import type { ServerContext } from '../context.ts';
 import { probeRead } from '../probe-read.ts';
 
@@ -30,13 +30,15 @@ export function healthChecks(context: Pick<ServerContext, 'store' | 'node'>): He
     },
     nonLearner: () => Promise.resolve(undefined),
     hasLeader: () => context.node.hasLeader(),
-    alarms: () => {
-      const { alarms, refusal } = context.store.status();
-      const names = alarms.map((each) => alarmName(each.alarm));
-      // A full disk: nobody has raised the alarm, because that would be a write.
-      return refusal === 'NoSpace' && !names.includes('NOSPACE') ? [...names, 'NOSPACE'] : names;
-    },
+    alarms: () => alarmNames(context.store.status()),
   };
+}
+
+/** Each alarm as often as there are members that have raised it; a full disk is NOSPACE once. */
+export function alarmNames({ alarms, refusal }: Pick<StoreStatus, 'alarms' | 'refusal'>): string[] {
+  const names = alarms.map((each) => alarmName(each.alarm));
+  // A full disk: nobody has raised the alarm, because that would be a write.
+  return refusal === 'NoSpace' && !names.includes('NOSPACE') ? [...names, 'NOSPACE'] : names;
 }
 
 function alarmName(alarm: number): string {
