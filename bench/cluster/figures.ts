@@ -1,6 +1,9 @@
 import { median } from '../etcd/measurement.ts';
 
-/** What one row gave. CPU is user and system time for one call, in microseconds. */
+/**
+ * What one row gave. CPU is user and system time for one call, in microseconds, without what the node takes when nobody asks
+ * anything.
+ */
 export interface Figures {
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -11,6 +14,9 @@ export interface Figures {
   /** Of all nodes together. */
   readonly allMicros: number;
   readonly generatorMicros: number;
+  /** Of a core, when nobody asks anything. */
+  readonly idleLeaderPercent: number;
+  readonly idleFollowerPercent: number;
 }
 
 export interface Measured extends Figures {
@@ -31,6 +37,8 @@ export function medians(rounds: readonly Figures[]): Figures {
     followerMicros: of((one) => one.followerMicros),
     allMicros: of((one) => one.allMicros),
     generatorMicros: of((one) => one.generatorMicros),
+    idleLeaderPercent: of((one) => one.idleLeaderPercent),
+    idleFollowerPercent: of((one) => one.idleFollowerPercent),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Engram as a cluster of one, two and three nodes on a test TiKV: what reads and writes cost the leader and a follower.
  *
- *     npm run bench:cluster                     all of it: ten minutes
+ *     npm run bench:cluster                     all of it: a quarter of an hour
  *     npm run bench:cluster -- --short          all rows, small: a minute
  *     npm run bench:cluster -- --only put-256   rows whose names start with these words
  *

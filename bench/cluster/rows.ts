@@ -23,8 +23,9 @@ const titles: Readonly<Record<CallKind, string>> = {
   rangeSerializable: 'Range of a key, serializable',
 };
 
-/** Many show what a call costs; one shows how long it takes. */
+/** Many show what a call costs, more how far it can be shared; one shows how long it takes. */
 const MANY = 256;
+const MORE = 1000;
 
 function row(nodes: number, place: Place, call: { kind: CallKind; clients?: number }): Row {
   const { kind, clients = MANY } = call;
@@ -35,6 +36,7 @@ function row(nodes: number, place: Place, call: { kind: CallKind; clients?: numb
 export const rows: readonly Row[] = [1, 2, 3].flatMap((nodes) => [
   row(nodes, 'leader', { kind: 'put' }),
   row(nodes, 'leader', { kind: 'range' }),
+  row(nodes, 'leader', { kind: 'range', clients: MORE }),
   row(nodes, 'leader', { kind: 'rangeSerializable' }),
   row(nodes, 'leader', { kind: 'put', clients: 1 }),
   row(nodes, 'leader', { kind: 'range', clients: 1 }),
@@ -43,6 +45,7 @@ export const rows: readonly Row[] = [1, 2, 3].flatMap((nodes) => [
     : [
         row(nodes, 'follower', { kind: 'put' }),
         row(nodes, 'follower', { kind: 'range' }),
+        row(nodes, 'follower', { kind: 'range', clients: MORE }),
         row(nodes, 'follower', { kind: 'rangeSerializable' }),
         row(nodes, 'follower', { kind: 'put', clients: 1 }),
         row(nodes, 'follower', { kind: 'range', clients: 1 }),
@@ -53,5 +56,5 @@ export const rows: readonly Row[] = [1, 2, 3].flatMap((nodes) => [
 export function titleOf({ nodes, place, kind, clients }: Row): string {
   const where =
     nodes === 1 ? 'a single node' : `${place === 'leader' ? 'the leader' : 'a follower'} of ${nodes}`;
-  return `${titles[kind]}, at ${where}, ${clients === 1 ? '1 client' : `${clients} clients`}`;
+  return `${titles[kind]}, at ${where}, ${clients === 1 ? '1 client' : `${clients.toLocaleString('en')} clients`}`;
 }

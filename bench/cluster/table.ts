@@ -36,8 +36,10 @@ export function table(report: Report): string {
     '',
     'All nodes, the generator and the TiKV-protocol server of test/tikv-fixture share the cores of one machine: calls a',
     'second say little about machines of their own, CPU time for a call does. CPU is user and system time of all threads',
-    'of a process for one call, in microseconds; a follower is the one that is asked, or the mean of all when the leader',
-    'is. Values have 512 bytes; the fixture keeps its data in memory and does not replicate.',
+    'of a process for one call, in microseconds, without what the process takes when nobody asks anything; a follower is',
+    'the one that is asked, or the mean of all when the leader is. Values have 512 bytes; the fixture does not replicate.',
+    '',
+    ...idle(figures),
     '',
     '| row | per second | p50 ms | p99 ms | leader us | follower us | all nodes us | against a single node |',
     '|---|--:|--:|--:|--:|--:|--:|---|',
@@ -62,6 +64,19 @@ export function table(report: Report): string {
     '',
   ];
   return lines.join('\n');
+}
+
+/** What nodes take of a core when nobody asks anything. */
+function idle(figures: Lookup): string[] {
+  return [1, 2, 3].flatMap((nodes) => {
+    const first = rows.find((row) => row.nodes === nodes && figures(row.name) !== undefined);
+    const one = first === undefined ? undefined : figures(first.name);
+    if (one === undefined) return [];
+    const followers = nodes === 1 ? '' : `, ${number(one.idleFollowerPercent)} % for a follower`;
+    return [
+      `Idle, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}: ${number(one.idleLeaderPercent)} % of a core for the leader${followers}.`,
+    ];
+  });
 }
 
 function cells(one: Figures, single: Figures | undefined): string {

@@ -9,7 +9,7 @@ import { lookupOf, table } from '../../bench/cluster/table.ts';
 
 const figures = (wishes: Partial<Figures> = {}): Figures => ({
   ...{ perSecond: 1000, p50Ms: 1, p99Ms: 2, leaderMicros: 100, followerMicros: 50, allMicros: 150 },
-  ...{ generatorMicros: 2 },
+  ...{ generatorMicros: 2, idleLeaderPercent: 3, idleFollowerPercent: 1 },
   ...wishes,
 });
 const measured = (wishes: Partial<Measured> = {}): Measured => ({ ...figures(), failures: {}, ...wishes });
@@ -24,7 +24,7 @@ describe('the aims', () => {
       });
     const names = rows.map(({ name }) => name);
     expect([...asked].filter((row) => !names.includes(row))).toEqual([]);
-    expect(asked.size).toBe(12);
+    expect(asked.size).toBe(16);
     expect(new Set(names).size).toBe(names.length);
   });
 
@@ -78,6 +78,7 @@ test('a report shows what was measured, what is above its aim, and what failed',
   expect(text).toContain(
     '| Put, at the leader of 2, 256 clients | 1,000 | 1.0 | 2.0 | 150 | 50.0 | 200 | 1.0x per second, 1.3x',
   );
+  expect(text).toContain('Idle, 2 nodes: 3.0 % of a core for the leader, 1.0 % for a follower.');
   expect(text).toContain('than a single node | **ABOVE** 1.5 |');
   expect(text).toContain('Aims: 0 of 1 within.');
   expect(text).toContain('- put-256-leader-of-2: status 14 (3)');
