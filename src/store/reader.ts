@@ -1,7 +1,7 @@
 import type { RangeRequest, TxnRequest } from '../wire/index.ts';
 import type { Scheduler } from '../base/index.ts';
 import type { StoreErrorCode } from './errors.ts';
-import { storeError } from './errors.ts';
+import { fail } from './fail.ts';
 import { hashKvSteps } from './hash-kv.ts';
 import type { Holds } from './holds.ts';
 import { leasesSteps } from './lease-calls.ts';
@@ -12,6 +12,7 @@ import { StreamedRange } from './range-stream.ts';
 import type {
   Done,
   HashKvResult,
+  HashResult,
   LeasesResult,
   RangeResult,
   RangeSink,
@@ -103,6 +104,14 @@ export class Reader {
     this.#walk(state.compacted, undefined, done, () => hashKvSteps(this.#parts, revision, state.revision));
   }
 
+  /** etcd's covers its whole file; this one covers the whole history that is kept, leases and alarms. */
+  hash(done: Done<HashResult>): void {
+    this.hashKv(0, (error, result) => {
+      if (error !== undefined) return done(error, { revision: 0, hash: 0 });
+      done(undefined, { revision: result.revision, hash: (result.hash ^ this.#parts.state.digest()) >>> 0 });
+    });
+  }
+
   leases(confirm: Confirm | undefined, done: Done<LeasesResult>): void {
     const { state, budget } = this.#parts;
     this.#walk(state.revision, confirm, done, () => leasesSteps({ state, budget }));
@@ -143,9 +152,4 @@ export class Reader {
 
 function revisionOf(op: TxnRequest['success'][number]): number {
   return op.kind === 'range' && op.request.revision > 0 ? op.request.revision : Infinity;
-}
-
-/** A failed call has no result; `done` looks at the error first. */
-function fail<T>(done: Done<T>, refusal: StoreErrorCode): void {
-  (done as (error: unknown, result?: T) => void)(storeError(refusal));
 }

@@ -10,11 +10,10 @@ import type {
   RangeRequest,
   TxnRequest,
 } from '../wire/index.ts';
-import { CountMemory } from './count-memory.ts';
 import type { StoreErrorCode } from './errors.ts';
-import { storeError } from './errors.ts';
-import { GatedStream } from './gated-stream.ts';
-import { Holds } from './holds.ts';
+import { every } from './every.ts';
+import { fail } from './fail.ts';
+import { GatedReads } from './gated-reads.ts';
 import type { Held, Hold } from './holds.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { memberIdOf } from './identity.ts';
@@ -23,9 +22,7 @@ import type { StoreLimits } from './limits.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { OpenLog } from './open.ts';
 import type { StoreOptions } from './options.ts';
-import { Pins } from './pins.ts';
-import type { Confirm } from './reader.ts';
-import { Reader } from './reader.ts';
+import { ReadSide } from './read-side.ts';
 import type {
   AlarmRequest,
   AlarmResult,
@@ -46,16 +43,15 @@ import type {
   TxnResult,
 } from './results.ts';
 import { AlarmType } from './results.ts';
+import { Shown } from './shown.ts';
 import { Size } from './size.ts';
-import { Slices } from './slices.ts';
 import type { State } from './state.ts';
 import type { StoreApi } from './store-api.ts';
-import { isReadOnly, isSerializable } from './txn-plan.ts';
+import { isReadOnly } from './txn-plan.ts';
 import { checkTxn } from './validate.ts';
-import type { ReadParts } from './view.ts';
 
 const TICK_MS = 500;
-const SIZE_TICKS = 10;
+const SIZE_MS = 5000;
 
 /**
  * What etcd promises, on one log: the calls, validated, put in order, evaluated and answered as etcd does.
@@ -71,11 +67,9 @@ export class Store implements StoreApi {
   readonly #log: OpenLog;
   readonly #state: State;
   readonly #scheduler: Scheduler;
-  readonly #slices: Slices;
-  readonly #pins: Pins;
-  readonly #holds: Holds;
-  readonly #read: ReadParts;
-  readonly #reader: Reader;
+  readonly #side: ReadSide;
+  readonly #reads: GatedReads;
+  readonly #shown: Shown;
   readonly #housekeeping: Housekeeping;
   readonly #commitListeners: ((revision: number, chunks: readonly CommittedChunk[]) => void)[] = [];
   readonly #deposedListeners: ((why: Deposition) => void)[] = [];
@@ -86,15 +80,9 @@ export class Store implements StoreApi {
   /** Leaders that were deposed, and may still be settling their last commit. */
   readonly #former = new Set<Promise<void>>();
   readonly #size: Size;
-  #announced = 0;
-  /** What is applied may be shown once it is announced up to here; see `announce`. */
-  #hiddenTo = 0;
-  /** The last revision that was shown. */
-  #shownRevision: number;
-  #ticks = 0;
   #closing: Promise<void> | undefined;
   #defragmenting: Promise<void> | undefined;
-  #cancelTick: Cancel = () => undefined;
+  readonly #cancels: Cancel[] = [];
 
   /**
    * Reads the log, takes it over, and serves. Throws LogError when the log is damaged, EngineError when the engine fails,
@@ -128,27 +116,20 @@ export class Store implements StoreApi {
     this.#state = state;
     this.#scheduler = scheduler;
     this.#size = new Size(options.engine, logger);
-    this.#hiddenTo = state.sequence;
-    this.#shownRevision = state.revision;
+    this.#shown = new Shown(state);
     this.index = state.index;
     this.history = history;
-    this.#slices = new Slices({ clock, scheduler, logger, unitsMax: limits.sliceUnitsMax });
     const released = (revision: number): void => this.#housekeeping.released(revision);
-    this.#pins = new Pins({ index: state.index, clock, limits, released });
-    const { index, segments } = state;
-    this.#holds = new Holds({ clock, segments, limits });
-    const counts = new CountMemory(limits.countsRememberedMax);
-    this.#read = { state, index, segments, history, counts, budget: this.#slices.budget, clock, logger };
-    this.#reader = new Reader({
-      parts: this.#read,
-      slices: this.#slices,
-      scheduler,
-      pins: this.#pins,
-      holds: this.#holds,
-      limits,
+    this.#side = new ReadSide({ clock, scheduler, logger, log, limits, released });
+    const { slices, pins, reader } = this.#side;
+    this.#reads = new GatedReads({
+      ...{ reader, scheduler, readIndex: options.readIndex },
+      confirm: () => this.#leader?.confirm,
+      isReadable: () => this.readable,
+      refusal: () => this.#refusal(),
     });
     this.#housekeeping = new Housekeeping({
-      ...{ state, slices: this.#slices, scheduler, logger, pins: this.#pins },
+      ...{ state, slices, scheduler, logger, pins },
       cleaner: () => this.#leader?.cleaner,
     });
     state.listener = {
@@ -171,7 +152,7 @@ export class Store implements StoreApi {
   }
   /** The last that may be shown. */
   get revision(): number {
-    return this.#shownRevision;
+    return this.#shown.revision;
   }
   get compacted(): number {
     return this.#state.compacted;
@@ -195,7 +176,7 @@ export class Store implements StoreApi {
   /** Whether the state may be shown: it is one that was, and a leader has announced it. */
   get readable(): boolean {
     if (this.#leader !== undefined) return true;
-    return this.#announced > 0 && this.#announced >= this.#hiddenTo && this.sequence >= this.#state.wholeFrom;
+    return this.#shown.isAll && this.sequence >= this.#state.wholeFrom;
   }
 
   /**
@@ -209,10 +190,11 @@ export class Store implements StoreApi {
     if (taken?.writer.leading !== true) return false;
     const { clock, scheduler, random, logger, lease, leaseTtlMin, autoCompaction, name } = this.#options;
     const { confirm, faults } = this.#options;
+    const { parts: read, pins, slices } = this.#side;
     this.#leader = new Leader({
       ...taken,
       ...{ clock, scheduler, random, logger, lease, confirm, leaseTtlMin, autoCompaction, faults },
-      ...{ read: this.#read, pins: this.#pins, slices: this.#slices, limits: this.#limits },
+      ...{ read, pins, slices, limits: this.#limits },
       member: this.memberId(name),
       quotaBytes: this.#options.quotaBytes ?? 0,
       whenCleaned: (run) => this.#housekeeping.whenCleaned(run),
@@ -230,9 +212,7 @@ export class Store implements StoreApi {
 
   /** A leader that holds its lease has said that everything up to `sequence` is committed. */
   announce(sequence: number): void {
-    const isHidden = this.#announced < this.#hiddenTo;
-    this.#announced = Math.max(this.#announced, sequence);
-    if (isHidden && this.#announced >= this.#hiddenTo) this.#show(this.#state.revision, []);
+    if (this.#shown.announce(sequence)) this.#show(this.#state.revision, []);
   }
 
   /** What is stored lacks or contradicts what is applied here: this node raises CORRUPT, and writes no more. */
@@ -265,93 +245,67 @@ export class Store implements StoreApi {
   // ---- Reads
 
   range(request: RangeRequest, done: Done<RangeResult>): void {
-    const leader = this.#leader;
-    if (leader !== undefined && this.#options.readIndex?.always !== true)
-      this.#reader.range(request, request.serializable ? undefined : leader.confirm, done);
-    else this.#gate(request.serializable, done, (confirm) => this.#reader.range(request, confirm, done));
+    this.#reads.range(request, done);
   }
 
   rangeStream(request: RangeRequest, sink: RangeSink): RangeStream {
-    const leader = this.#leader;
-    if (leader !== undefined && this.#options.readIndex?.always !== true)
-      return this.#reader.rangeStream(request, request.serializable ? undefined : leader.confirm, sink);
-    return new GatedStream(sink, (open, refuse) =>
-      this.#gate(
-        request.serializable,
-        (error) => this.#scheduler.soon(() => refuse(error)),
-        (confirm) => open(this.#reader.rangeStream(request, confirm, sink)),
-      ),
-    );
+    return this.#reads.rangeStream(request, sink);
   }
 
   hold(held: Held): Hold {
-    return this.#holds.hold(held);
+    return this.#side.holds.hold(held);
   }
 
   hashKv(revision: number, done: Done<HashKvResult>): void {
-    this.#reader.hashKv(revision, done);
+    this.#side.reader.hashKv(revision, done);
   }
 
-  /** etcd's covers its whole file; this one covers the whole history that is kept, leases and alarms. */
   hash(done: Done<HashResult>): void {
-    this.#reader.hashKv(0, (error, result) => {
-      if (error !== undefined) return done(error, { revision: 0, hash: 0 });
-      done(undefined, { revision: result.revision, hash: (result.hash ^ this.#state.digest()) >>> 0 });
-    });
+    this.#side.reader.hash(done);
   }
 
   leaseLeases(done: Done<LeasesResult>): void {
-    this.#gate(false, done, (confirm) => this.#reader.leases(confirm, done));
+    this.#reads.leases(done);
   }
 
   // ---- Writes, and what depends on the time of leases
 
   put(request: PutRequest, requestBytes: number, done: Done<PutResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.put(request, requestBytes, done);
+    this.#leaderFor(done)?.put(request, requestBytes, done);
   }
 
   deleteRange(request: DeleteRangeRequest, requestBytes: number, done: Done<DeleteRangeResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.deleteRange(request, requestBytes, done);
+    this.#leaderFor(done)?.deleteRange(request, requestBytes, done);
   }
 
   txn(request: TxnRequest, requestBytes: number, done: Done<TxnResult>): void {
     const refusal = checkTxn(request, this.#limits.txnOpsMax);
-    if (refusal === undefined && isReadOnly(request)) {
-      this.#gate(isSerializable(request), done, (confirm) => this.#reader.txn(request, confirm, done));
-    } else if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.txn(request, { requestBytes, refusal }, done);
+    if (refusal === undefined && isReadOnly(request)) this.#reads.txn(request, done);
+    else this.#leaderFor(done)?.txn(request, { requestBytes, refusal }, done);
   }
 
   compact(request: CompactionRequest, done: Done<RevisionResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.compact(request, done);
+    this.#leaderFor(done)?.compact(request, done);
   }
 
   leaseGrant(request: LeaseGrantRequest, done: Done<LeaseGrantResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.leaseGrant(request, done);
+    this.#leaderFor(done)?.leaseGrant(request, done);
   }
 
   leaseRevoke(id: bigint, done: Done<RevisionResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.leaseRevoke(id, done);
+    this.#leaderFor(done)?.leaseRevoke(id, done);
   }
 
   leaseKeepAlive(id: bigint, done: Done<KeepAliveResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.leaseKeepAlive(id, done);
+    this.#leaderFor(done)?.leaseKeepAlive(id, done);
   }
 
   leaseTimeToLive(id: bigint, keys: boolean, done: Done<TimeToLiveResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.leaseTimeToLive(id, keys, done);
+    this.#leaderFor(done)?.leaseTimeToLive(id, keys, done);
   }
 
   alarm(request: AlarmRequest, done: Done<AlarmResult>): void {
-    if (this.#leader === undefined) this.#refuse(done);
-    else this.#leader.alarm(request, done);
+    this.#leaderFor(done)?.alarm(request, done);
   }
 
   // ---- The whole
@@ -373,7 +327,7 @@ export class Store implements StoreApi {
       refusal: queue === undefined ? this.#refusal() : queue.refusal(),
       proposedBytes: queue?.bytes ?? 0,
       memoryBytes: index.memoryBytes() + segments.bytesTotal,
-      answersUnderWay: this.#holds.count,
+      answersUnderWay: this.#side.holds.count,
     };
   }
 
@@ -414,20 +368,15 @@ export class Store implements StoreApi {
     const leader = this.#leader;
     await leader?.close();
     await Promise.all([this.#housekeeping.stop(), leader?.writer.stop(), ...this.#former]);
-    this.#cancelTick();
+    for (const cancel of this.#cancels) cancel();
   }
 
   #start(): void {
     this.#housekeeping.start();
-    this.#arm();
-  }
-
-  #arm(): void {
-    this.#cancelTick = this.#scheduler.after(TICK_MS, () => {
-      this.#leader?.queue.tick();
-      if (++this.#ticks % SIZE_TICKS === 0) void this.#size.measure();
-      this.#arm();
-    });
+    this.#cancels.push(
+      every(this.#scheduler, TICK_MS, () => this.#leader?.queue.tick()),
+      every(this.#scheduler, SIZE_MS, () => void this.#size.measure()),
+    );
   }
 
   /** Why a call that needs the lead is refused here. */
@@ -436,34 +385,22 @@ export class Store implements StoreApi {
     return this.#ended ?? 'NoLeader';
   }
 
-  /** Answers of the write path never come before the call has returned. */
-  #refuse<T>(done: Done<T>): void {
-    const refusal = this.#refusal();
-    this.#scheduler.soon(() => fail(done, refusal));
-  }
-
-  /** Runs a read when it may be judged; `confirm` is to be asked before its answer leaves. */
-  #gate<T>(serializable: boolean, done: Done<T>, run: (confirm: Confirm | undefined) => void): void {
-    const { readIndex } = this.#options;
-    if (serializable && this.readable) return run(undefined);
-    if (this.#leader !== undefined && readIndex?.always !== true) return run(this.#leader.confirm);
-    if (readIndex === undefined) return fail(done, this.#refusal());
-    readIndex.ask((refusal) => {
-      if (refusal !== undefined) return fail(done, refusal);
-      // The state may have come to need more meanwhile: the chunks it is made of were cleaned.
-      if (!this.readable) return fail(done, 'Timeout');
-      run(this.#leader?.confirm);
-    });
+  /** The leader, if this node leads; else the call is refused. Answers of the write path never come before it has returned. */
+  #leaderFor<T>(done: Done<T>): Leader | undefined {
+    if (this.#leader === undefined) {
+      const refusal = this.#refusal();
+      this.#scheduler.soon(() => fail(done, refusal));
+    }
+    return this.#leader;
   }
 
   /** What a take-over has found, and nobody announced, is not shown before the epoch has begun. */
   #committed(revision: number, chunks: readonly CommittedChunk[]): void {
-    if (this.sequence > this.#announced) this.#hiddenTo = this.sequence;
-    else this.#show(revision, chunks);
+    if (this.#shown.applied(this.sequence)) this.#show(revision, chunks);
   }
 
   #show(revision: number, chunks: readonly CommittedChunk[]): void {
-    this.#shownRevision = revision;
+    this.#shown.show(revision);
     for (const listener of this.#commitListeners) listener(revision, chunks);
     this.#leader?.queue.committed();
   }
@@ -479,7 +416,7 @@ export class Store implements StoreApi {
     this.#ended = 'LeaderChanged';
     if (why === 'forgotten') this.#raiseCorrupt();
     this.#leader = undefined;
-    this.#announced = this.sequence;
+    this.#shown.deposed(this.sequence);
     leader.deposed(this.#ended);
     const ending = leader.writer.stop().finally(() => this.#former.delete(ending));
     this.#former.add(ending);
@@ -491,9 +428,4 @@ export class Store implements StoreApi {
     this.#ended = 'Corrupt';
     this.#state.alarms.set(this.memberId(this.#options.name), AlarmType.corrupt, true);
   }
-}
-
-/** A failed call has no result; `done` looks at the error first. */
-function fail<T>(done: Done<T>, refusal: StoreErrorCode): void {
-  (done as (error: unknown, result?: T) => void)(storeError(refusal));
 }
