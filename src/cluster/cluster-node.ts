@@ -1,4 +1,5 @@
 import type { Bytes } from '../base/index.ts';
+import { assert } from '../base/index.ts';
 import type { Store, StoreErrorCode } from '../store/index.ts';
 import type { ClusterMember, ClusterNodeApi, ForwardedAnswer } from './cluster-node-api.ts';
 import type { ClusterNodeOptions, StoreListener } from './cluster-node-options.ts';
@@ -25,6 +26,9 @@ export class ClusterNode implements ClusterNodeApi {
   }
 
   private constructor(options: ClusterNodeOptions) {
+    const { network, store } = options;
+    // Two nodes that each believe to be the only one would take the lead from one another without end.
+    assert(store.engine.capabilities.shared === (network !== undefined), 'whoever shares an engine has peers');
     this.#options = options;
     this.#parts = new NodeParts(options, () => this.#role);
     this.#role = new NodeRole(options, this.#parts);
