@@ -6,6 +6,15 @@ import { environmentName, SCHEMA } from './schema.ts';
 /** Variables that belong to the development tools of this repository, not to the server. */
 const TOOL_VARIABLES = new Set(['ENGRAM_TOOLS']);
 
+/**
+ * What Kubernetes sets in every pod for a service named engram, or engram-SOMETHING, of its namespace:
+ * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+ */
+const ofService =
+  /^ENGRAM_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)$/;
+/** As above, but told by the value as well: `ENGRAM_PORT=2379` is somebody's mistake. */
+const portOfService = /^ENGRAM_(\w+_)?PORT=(tcp|udp|sctp):\/\//;
+
 /** The settings among the environment's variables. */
 export function readEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
@@ -20,6 +29,7 @@ export function readEnvironment(
       given.set(flag, { text, origin: variable });
       continue;
     }
+    if (ofService.test(variable) || portOfService.test(`${variable}=${text}`)) continue;
     const suggestion = nearest(variable, flagsByVariable.keys());
     const hint = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
     throw new ConfigError('unknownFlag', `Unknown variable ${variable}${hint}`);

@@ -7,7 +7,7 @@ import { ConfigError } from './errors.ts';
 import { FOREIGN_FLAGS } from './foreign-flags.ts';
 import { describeSettings } from './help.ts';
 import { defaultQuotaBytes } from './quota.ts';
-import { SCHEMA } from './schema.ts';
+import { environmentName, SCHEMA } from './schema.ts';
 import { readSettings } from './settings.ts';
 
 async function read(
@@ -127,6 +127,41 @@ describe('variables', () => {
   test('that are misspelt are refused', async () => {
     expect((await refusal([], { ENGRAM_DATA_DIRS: 'x' })).message).toContain('did you mean ENGRAM_DATA_DIR?');
     expect((await read([], { ENGRAM_TOOLS: '/t' })).warnings).toEqual([]);
+  });
+
+  test.each([
+    ['ENGRAM_SERVICE_HOST', '10.0.0.1'],
+    ['ENGRAM_SERVICE_PORT', '2379'],
+    ['ENGRAM_SERVICE_PORT_CLIENT', '2379'],
+    ['ENGRAM_PORT', 'tcp://10.0.0.1:2379'],
+    ['ENGRAM_PORT_2379_TCP', 'tcp://10.0.0.1:2379'],
+    ['ENGRAM_PORT_2379_TCP_PROTO', 'tcp'],
+    ['ENGRAM_PORT_2379_TCP_PORT', '2379'],
+    ['ENGRAM_PORT_2379_TCP_ADDR', '10.0.0.1'],
+    ['ENGRAM_PORT_53_UDP', 'udp://[fd00::1]:53'],
+    ['ENGRAM_CLIENT_SERVICE_HOST', '10.0.0.1'],
+    ['ENGRAM_CLIENT_2_SERVICE_PORT_HTTPS_METRICS', '2381'],
+    ['ENGRAM_CLIENT_PORT', 'tcp://10.0.0.1:2379'],
+    ['ENGRAM_CLIENT_PORT_2379_TCP_ADDR', '10.0.0.1'],
+  ])('that Kubernetes sets for services are not meant for the server: %s', async (variable, value) => {
+    const { settings, warnings } = await read([], { [variable]: value, ENGRAM_NAME: 'n1' });
+    expect(settings.name).toBe('n1');
+    expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    ['ENGRAM_PORT', '2379'],
+    ['ENGRAM_LISTEN_PORT', '2379'],
+    ['ENGRAM_SERVICE', 'x'],
+    ['ENGRAM_PORTS', 'tcp://10.0.0.1:2379'],
+    ['ENGRAM_PORT_2379', '2379'],
+  ])('that only look like those are refused: %s=%s', async (variable, value) => {
+    expect((await refusal([], { [variable]: value })).message).toContain(`Unknown variable ${variable}`);
+  });
+
+  test('of no setting look like those of a service', () => {
+    const variables = Object.values(SCHEMA).map((row) => environmentName(row.flag));
+    expect(variables.filter((name) => /_(SERVICE|PORT)(_|$)/.test(name))).toEqual([]);
   });
 
   test('are named when their value is wrong', async () => {
