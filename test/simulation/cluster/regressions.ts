@@ -8,6 +8,7 @@ export interface Regression {
 export const REGRESSIONS: readonly Regression[] = [
   {
     seed: 2,
-    found: 'watchers on a follower went on through what a cleaned chunk has no more (src/watch/hub.ts, `compacted`)',
+    found:
+      'watchers on a follower went on through what a cleaned chunk has no more (src/watch/hub.ts, `compacted`)',
   },
 ];
