@@ -122,7 +122,7 @@ async function asks(url: string, options: SecureClientSessionOptions): Promise<s
     };
     const timer = setTimeout(() => end('refused: no answer'), 3000);
     timer.unref();
-    session.on('error', (error: Error) => end(`refused: ${error.message}`));
+    session.on('error', (error: Error) => end(`refused: ${error.message.trim()}`));
     session.on('close', () => end('refused: closed'));
     const stream = session.request({
       [constants.HTTP2_HEADER_METHOD]: 'POST',
@@ -130,7 +130,7 @@ async function asks(url: string, options: SecureClientSessionOptions): Promise<s
       'content-type': 'application/grpc',
       te: 'trailers',
     });
-    stream.on('error', (error: Error) => end(`refused: ${error.message}`));
+    stream.on('error', (error: Error) => end(`refused: ${error.message.trim()}`));
     stream.on('response', () => end('answered'));
     // What is no message must be answered: by a status, or by the end of the stream.
     stream.end(Buffer.from([0, 0, 0, 0, 1, 0xff]));
