@@ -6,6 +6,7 @@ export { compareBytes, EMPTY_BYTES, equalBytes, prefixEnd } from './bytes.ts';
 export type { Cancel, Clock, Scheduler } from './clock.ts';
 export { pause } from './pause.ts';
 export { goQuotedRune, hexDigits } from './go-quote.ts';
+export { RareLog } from './rare-log.ts';
 export type { Random } from './random.ts';
 export { SeededRandom } from './random.ts';
 export type { Logger } from './logger.ts';

@@ -1,4 +1,4 @@
-import type { Bytes, Cancel, Logger, Scheduler } from '../base/index.ts';
+import type { Bytes, Cancel, RareLog, Scheduler } from '../base/index.ts';
 import { EMPTY_BYTES } from '../base/index.ts';
 import type {
   FollowerMessage,
@@ -32,7 +32,7 @@ export type Hello = Extract<FollowerMessage, { kind: 'hello' }>;
 /** What all links of a replicator share, and what they ask of it. */
 export interface FollowerLinkParts {
   readonly scheduler: Scheduler;
-  readonly logger: Logger;
+  readonly log: RareLog;
   readonly limits: FollowerLinkLimits;
   readonly serve: ServeForwarded;
   readonly memberOf: (hello: Hello) => bigint;
@@ -174,7 +174,7 @@ export class FollowerLink implements LinkSink {
 
   #fail(why: string): void {
     if (this.#state.kind === 'closed') return;
-    this.#parts.logger.warn('closed a link: the follower broke the rules', { why, from: this.from });
+    this.#parts.log.warn('closed a link: the follower broke the rules', { why, from: this.from }, why);
     this.close();
   }
 

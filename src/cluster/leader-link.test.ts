@@ -23,12 +23,14 @@ function world() {
   const time = new ManualTime();
   const network = new FakeNetwork();
   const told: string[] = [];
+  const warnings: unknown[] = [];
   const link = new LeaderLink({
     network,
     self: { incarnation: 'b#1', name: 'b', member: () => 7n },
+    clock: time,
     scheduler: time,
     random: new SeededRandom(1),
-    logger: silentLogger,
+    logger: { ...silentLogger, warn: (_message, fields) => void warnings.push(fields) },
     listener: {
       ready: (epoch) => void told.push(`ready ${epoch}`),
       ended: (how) => void told.push(`ended ${how}`),
@@ -40,7 +42,7 @@ function world() {
       released: (to) => void told.push(`released ${to}`),
     },
   });
-  return { time, network, told, link };
+  return { time, network, told, warnings, link };
 }
 
 const announce = (epoch: number, sequence = 1): PeerMessage => ({ kind: 'announce', epoch, sequence });
@@ -143,6 +145,25 @@ describe("a follower's link", () => {
     expect(told.at(-1)).toBe('drained');
   });
 
+  it('logs a broken rule at once, and again after a second, however often it is broken; others by themselves', () => {
+    const { time, network, warnings, link } = world();
+    const breaks = (message: PeerMessage): void => {
+      network.last.say(message);
+      time.advance(100);
+    };
+    link.follow(record('a#1'));
+    for (let i = 0; i < 10; i++) breaks(answer(1));
+    breaks({ kind: 'readIndex', id: 1 });
+    expect(network.links).toHaveLength(12);
+    for (let i = 0; i < 5; i++) breaks(answer(1));
+    const leader = 'a';
+    expect(warnings).toEqual([
+      { why: 'its first message is answers', leader },
+      { why: 'it sent what only a follower sends: readIndex', leader },
+      { why: 'its first message is answers', leader, more: 9 },
+    ]);
+  });
+
   it('does not hear what comes late over a link that was given up', () => {
     const { network, told, link } = world();
     link.follow(record('a#1'));
@@ -164,7 +185,7 @@ describe("a follower's link", () => {
     const link: LeaderLink = new LeaderLink({
       network,
       self: { incarnation: 'b#1', name: 'b', member: () => 0n },
-      ...{ scheduler: time, random: new SeededRandom(1), logger: silentLogger },
+      ...{ clock: time, scheduler: time, random: new SeededRandom(1), logger: silentLogger },
       listener: {
         ...{ drained: nothing, commit: nothing, index: nothing, answers: nothing, released: nothing },
         ready: () => link.leave(),

@@ -1,8 +1,9 @@
-import type { Cancel, Logger, Random, Scheduler } from '../base/index.ts';
-import { unreachable } from '../base/index.ts';
+import type { Cancel, Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import { RareLog, unreachable } from '../base/index.ts';
 import type { FollowerMessage, LeaderMessage, PeerMessage } from '../wire/peer-message.ts';
 import { PEER_NOT_LEADER } from '../wire/peer-message.ts';
 import type { LeaderRecord } from './leader-record.ts';
+import { BROKEN_RULES_QUIET_MS } from './peer-network.ts';
 import type { Link, LinkSink, PeerNetwork } from './peer-network.ts';
 
 /** Between the end of a link and the next one to the same node, 50..100 ms. */
@@ -39,7 +40,7 @@ export interface LeaderWay {
   readonly isReady: boolean;
   /** False: taken, but the way is full until `drained`. Goes nowhere when the link is not ready. */
   send(message: FollowerMessage): boolean;
-  /** The other node has said what it must not: the link is given up, and opened again later. */
+  /** The other node has said what it must not: the link is given up, and opened again later. `why` is one of few. */
   fail(why: string): void;
 }
 
@@ -51,6 +52,7 @@ export interface LeaderLinkOptions {
     /** 0n as long as it is not known. */
     readonly member: () => bigint;
   };
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly logger: Logger;
@@ -79,6 +81,7 @@ type State =
 export class LeaderLink implements LeaderWay {
   readonly #options: LeaderLinkOptions;
   readonly #listener: LeaderLinkListener;
+  readonly #log: RareLog;
   #state: State = { kind: 'away' };
   #record: LeaderRecord | undefined;
   #epoch = 0;
@@ -86,6 +89,7 @@ export class LeaderLink implements LeaderWay {
   constructor(options: LeaderLinkOptions) {
     this.#options = options;
     this.#listener = options.listener;
+    this.#log = new RareLog(options.logger, options.clock, BROKEN_RULES_QUIET_MS);
   }
 
   get isReady(): boolean {
@@ -117,10 +121,8 @@ export class LeaderLink implements LeaderWay {
   fail(why: string): void {
     const { kind } = this.#state;
     if (kind === 'away' || kind === 'pausing') return;
-    this.#options.logger.warn('closed the link to the leader: it broke the rules', {
-      why,
-      leader: this.#record?.name,
-    });
+    const fields = { why, leader: this.#record?.name };
+    this.#log.warn('closed the link to the leader: it broke the rules', fields, why);
     this.#giveUp();
     this.#connectLater();
   }

@@ -136,11 +136,11 @@ export class NodeParts {
   }
 
   #newReplicator(): Replicator {
-    const { scheduler, logger, faults = NO_FAULTS } = this.#options.store;
+    const { clock, scheduler, logger, faults = NO_FAULTS } = this.#options.store;
     const { serve } = this.#options;
     return new Replicator({
       ...{ incarnation: this.#incarnation, store: this.#store, lease: this.proof },
-      ...{ serve, scheduler, logger, faults },
+      ...{ serve, clock, scheduler, logger, faults },
       ...(this.proof.isByHead && { confirm: { ask: this.proof.confirm } }),
     });
   }
@@ -185,9 +185,9 @@ export class NodeParts {
   }
 
   #newLink(network: PeerNetwork): LeaderLink {
-    const { scheduler, random, logger, name } = this.#options.store;
+    const { clock, scheduler, random, logger, name } = this.#options.store;
     return new LeaderLink({
-      ...{ network, scheduler, random, logger },
+      ...{ network, clock, scheduler, random, logger },
       self: { incarnation: this.#incarnation, name, member: this.#member },
       listener: this.#linkListener(),
     });

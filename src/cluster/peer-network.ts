@@ -1,5 +1,8 @@
 import type { PeerMessage } from '../wire/peer-message.ts';
 
+/** That others break the rules of a link is logged at most so often for each reason: they may connect again at once. */
+export const BROKEN_RULES_QUIET_MS = 1000;
+
 /**
  * How nodes reach one another: `server/peers` over gRPC, a simulated network in tests. All callbacks come in turns of
  * their own, never inside a call of a method here.

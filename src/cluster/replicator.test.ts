@@ -19,7 +19,7 @@ function world(options: Partial<ReplicatorOptions> = {}) {
   const lease = { isHeld: true, holds: () => lease.isHeld };
   const begun: Parameters<ServeForwarded>[] = [];
   const replicator = new Replicator({
-    ...{ incarnation: 'a#1', store: () => store, lease, scheduler: time, logger: silentLogger },
+    ...{ incarnation: 'a#1', store: () => store, lease, clock: time, scheduler: time, logger: silentLogger },
     serve: (...parts) => void begun.push(parts),
     ...options,
   });
@@ -328,6 +328,27 @@ describe('calls to a leader', () => {
 });
 
 describe('a link of a follower that breaks the rules', () => {
+  it('is logged at once, and then once in a second for each rule, over all links', () => {
+    const warnings: unknown[] = [];
+    const logger = {
+      ...silentLogger,
+      warn: (_message: string, fields: unknown) => void warnings.push(fields),
+    };
+    const { time, replicator, greet } = world({ logger });
+    replicator.claimed();
+    for (let i = 0; i < 10; i++) {
+      greet().tell(HELLO);
+      greet().tell({ kind: 'notLeader' });
+      time.advance(99);
+    }
+    expect(warnings).toHaveLength(2);
+    time.advance(10);
+    greet().tell(HELLO);
+    const again = { why: 'it says hello again', from: 'b#1' };
+    const foreign = { why: 'it sent what only a leader sends: notLeader', from: 'b#1' };
+    expect(warnings).toEqual([again, foreign, { ...again, more: 9 }]);
+  });
+
   const limits = { callsMax: 3, callBytesMax: 100, questionsMax: 2, unsentMax: 4 };
   const long = (id: number, bytes: number): PeerMessage => ({ kind: 'calls', calls: [call(id, bytes)] });
   const question = (id: number): PeerMessage => ({ kind: 'readIndex', id });
@@ -409,7 +430,7 @@ describe('a follower and its leader', () => {
     network.acceptors.set('http://a', (link) => replicator.accept(link));
     const told: string[] = [];
     const link: LeaderLink = new LeaderLink({
-      ...{ network, scheduler: time, random: new SeededRandom(1), logger: silentLogger },
+      ...{ network, clock: time, scheduler: time, random: new SeededRandom(1), logger: silentLogger },
       self: { incarnation: 'b#1', name: 'b', member: () => 7n },
       listener: {
         ready: () => {

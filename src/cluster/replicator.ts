@@ -1,5 +1,5 @@
-import type { Logger, Scheduler } from '../base/index.ts';
-import { assert } from '../base/index.ts';
+import type { Clock, Logger, Scheduler } from '../base/index.ts';
+import { assert, RareLog } from '../base/index.ts';
 import type { Store } from '../store/index.ts';
 import type { PeerChunk } from '../wire/peer-message.ts';
 import type { ServeForwarded } from './cluster-node-api.ts';
@@ -9,6 +9,7 @@ import { FollowerLink } from './follower-link.ts';
 import type { FollowerLinkLimits, FollowerLinkParts, Hello } from './follower-link.ts';
 import { FORWARDER_LIMITS } from './forwarder.ts';
 import type { HeadCheck } from './head-check.ts';
+import { BROKEN_RULES_QUIET_MS } from './peer-network.ts';
 import type { Link, LinkSink } from './peer-network.ts';
 
 export interface ReplicatorLimits extends FollowerLinkLimits {
@@ -38,6 +39,7 @@ export interface ReplicatorOptions {
   readonly serve: ServeForwarded;
   /** Given with `--linearizable-reads=engine`: answers to read-index questions depend on it instead of the lease. */
   readonly confirm?: Pick<HeadCheck, 'ask'>;
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
   readonly limits?: Partial<ReplicatorLimits>;
@@ -77,9 +79,10 @@ export class Replicator {
   constructor(options: ReplicatorOptions) {
     this.#options = options;
     this.#limits = { ...REPLICATOR_LIMITS, ...options.limits };
-    const { scheduler, logger, serve } = options;
+    const { clock, scheduler, logger, serve } = options;
     this.#parts = {
-      ...{ scheduler, logger, serve, limits: this.#limits },
+      ...{ scheduler, serve, limits: this.#limits },
+      log: new RareLog(logger, clock, BROKEN_RULES_QUIET_MS),
       memberOf: ({ member, name }) => (member === 0n ? options.store().memberId(name) : member),
       greeted: (link, hello) => this.#greeted(link, hello),
       index: (done) => this.#index(done),

@@ -1,8 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { silentLogger, type Logger } from '../base/index.ts';
+import { silentLogger, type Logger, type RareLog } from '../base/index.ts';
 import { TransportError } from './errors.ts';
 import { listen, listenAtPath, unixPathOf } from './listen.ts';
-import { RareLog } from './rare-log.ts';
+import { rareLog } from './rare-log.ts';
 import type { TlsAcceptor } from './tls/acceptor.ts';
 
 /** Connections waiting to be accepted by the system, at most; it may have a lower bound. */
@@ -53,7 +53,7 @@ export class Listener {
     this.isSecure = secureSchemes.test(url);
     this.#tls = this.isSecure ? options.tls : undefined;
     this.#connectionsMax = options.connectionsMax ?? defaultConnectionsMax;
-    this.#log = new RareLog(options.logger ?? silentLogger);
+    this.#log = rareLog(options.logger ?? silentLogger);
     server.on('connection', (socket) => this.#accepted(socket));
   }
 

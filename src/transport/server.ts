@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock, Logger, Scheduler } from '../base/index.ts';
+import type { Clock, Logger, RareLog, Scheduler } from '../base/index.ts';
 import { Arrivals, Deadlines, GrpcCalls, MessageBudget } from './grpc/index.ts';
 import type { HttpHandler } from './http/exchange.ts';
 import { Http1Server } from './http/http1.ts';
@@ -14,7 +14,7 @@ import {
   type Http2Stream,
 } from './http2/index.ts';
 import type { Listener } from './listener.ts';
-import { RareLog } from './rare-log.ts';
+import { rareLog } from './rare-log.ts';
 import type { GrpcServer, Service } from './service.ts';
 import { Sniffer, type Protocol } from './sniff.ts';
 import type { GrpcStatus } from './status.ts';
@@ -68,7 +68,7 @@ class TransportServer implements GrpcServer {
       ...options.limits,
       streamsMax: options.streamsPerConnectionMax,
     };
-    this.#log = new RareLog(logger);
+    this.#log = rareLog(logger);
     this.#sniffer = new Sniffer({ logger });
     this.#deadlines = new Deadlines(clock, scheduler);
     this.#arrivals = new Arrivals(scheduler);

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Logger } from '../base/index.ts';
-import { RareLog } from './rare-log.ts';
+import type { Logger, RareLog } from '../base/index.ts';
+import { rareLog } from './rare-log.ts';
 import { WaitingSockets } from './waiting-sockets.ts';
 
 export type Protocol = 'http2' | 'http1';
@@ -35,7 +35,7 @@ export class Sniffer {
   readonly #waiting: WaitingSockets;
 
   constructor({ logger, waitingMax = defaultWaitingMax, timeoutMs = defaultTimeoutMs }: SnifferOptions) {
-    this.#log = new RareLog(logger);
+    this.#log = rareLog(logger);
     this.#waiting = new WaitingSockets({
       socketsMax: waitingMax,
       timeoutMs,

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { Logger } from '../../base/index.ts';
-import { RareLog } from '../rare-log.ts';
+import type { Logger, RareLog } from '../../base/index.ts';
+import { rareLog } from '../rare-log.ts';
 import { tlsRecord } from '../sniff.ts';
 import { WaitingSockets } from '../waiting-sockets.ts';
 import { clientObjection } from './client-check.ts';
@@ -50,7 +50,7 @@ export class TlsAcceptor {
     this.#options = options;
     this.#credentials = Credentials.load(options, logger);
     this.#handshakes = limits.handshakes ?? new Handshakes();
-    this.#log = new RareLog(logger);
+    this.#log = rareLog(logger);
     this.#waiting = new WaitingSockets({
       socketsMax: limits.waitingMax ?? defaultWaitingMax,
       timeoutMs: limits.handshakeMsMax ?? defaultHandshakeMsMax,

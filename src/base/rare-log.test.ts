@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { silentLogger } from '../base/index.ts';
+import { silentLogger } from './logger.ts';
 import { RareLog } from './rare-log.ts';
 
 test('the first of a kind is logged at once, the rest every ten seconds with their number', () => {
@@ -7,7 +7,8 @@ test('the first of a kind is logged at once, the rest every ten seconds with the
   const lines: unknown[] = [];
   const log = new RareLog(
     { ...silentLogger, warn: (message, fields) => void lines.push([message, fields]) },
-    () => nowMs,
+    { nowMs: () => nowMs },
+    10_000,
   );
   log.warn('a', { peer: 1 });
   log.warn('a', { peer: 2 });
@@ -16,12 +17,14 @@ test('the first of a kind is logged at once, the rest every ten seconds with the
   log.warn('a', { peer: 4 });
   nowMs = 10_000;
   log.warn('a', { peer: 5 });
+  log.warn('b', { peer: 7 }, 'another b');
   nowMs = 20_000;
   log.warn('a', { peer: 6 });
   expect(lines).toEqual([
     ['a', { peer: 1 }],
     ['b', { peer: 3 }],
     ['a', { peer: 5, more: 2 }],
+    ['b', { peer: 7 }],
     ['a', { peer: 6 }],
   ]);
 });
