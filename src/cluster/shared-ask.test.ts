@@ -146,4 +146,24 @@ describe('a shared question', () => {
     shared.answered(2, 6);
     expect(told).toEqual(['a 6']);
   });
+
+  it('waits a little after a question that many shared, and not after one of few', () => {
+    const { time, sent, told, shared, ask } = world({ pacedFrom: 2, pacedMs: 1 });
+    shared.open();
+    ask('a');
+    time.settle();
+    shared.answered(1, 5);
+    ask('b');
+    ask('c');
+    time.settle();
+    expect(sent).toEqual([1, 2]);
+    shared.answered(2, 6);
+    ask('d');
+    time.settle();
+    expect(sent).toEqual([1, 2]);
+    time.advance(1);
+    expect(sent).toEqual([1, 2, 3]);
+    shared.answered(3, 7);
+    expect(told).toEqual(['a 5', 'b 6', 'c 6', 'd 7']);
+  });
 });

@@ -10,6 +10,13 @@ export interface SharedAskOptions {
   readonly timeoutMs: number;
   /** More than so many at once are refused with `TooManyRequests`. */
   readonly askersMax: number;
+  /**
+   * A question that so many shared is followed by the next one not before `pacedMs` after it was sent: where many ask, few
+   * questions serve them all. @default never
+   */
+  readonly pacedFrom?: number;
+  /** @default 1 */
+  readonly pacedMs?: number;
   /** A planted fault: who comes while a question is under way shares its answer. */
   readonly joins?: boolean;
 }
@@ -33,6 +40,7 @@ export class SharedAsk<T> {
   #underWay: Asker<T>[] | undefined;
   #waiting: Asker<T>[] = [];
   #lastId = 0;
+  #sentMs = 0;
   #isOpen = false;
   #isDue = false;
   #isClosed = false;
@@ -79,6 +87,7 @@ export class SharedAsk<T> {
     if (!this.#isUnderWay(id)) return;
     const askers = this.#underWay ?? [];
     this.#underWay = undefined;
+    this.#pace(askers.length);
     for (const { done } of askers) done(answer);
     this.#schedule();
   }
@@ -87,10 +96,7 @@ export class SharedAsk<T> {
   unanswered(id: number, pauseMs: number): void {
     if (!this.#isUnderWay(id)) return;
     this.#takeBack();
-    this.#cancelPause = this.#options.scheduler.after(pauseMs, () => {
-      this.#cancelPause = undefined;
-      this.#schedule();
-    });
+    this.#pause(pauseMs);
   }
 
   /** Refuses all with `Stopped`, those who come later too. */
@@ -109,6 +115,20 @@ export class SharedAsk<T> {
     if (this.#underWay === undefined) return;
     this.#waiting = [...this.#underWay, ...this.#waiting];
     this.#underWay = undefined;
+  }
+
+  #pace(shared: number): void {
+    const { clock, pacedFrom = Infinity, pacedMs = 1 } = this.#options;
+    if (shared < pacedFrom) return;
+    const leftMs = this.#sentMs + pacedMs - clock.nowMs();
+    if (leftMs > 0) this.#pause(leftMs);
+  }
+
+  #pause(pauseMs: number): void {
+    this.#cancelPause = this.#options.scheduler.after(pauseMs, () => {
+      this.#cancelPause = undefined;
+      this.#schedule();
+    });
   }
 
   #endPause(): void {
@@ -134,6 +154,7 @@ export class SharedAsk<T> {
   #send(): void {
     this.#underWay = this.#waiting;
     this.#waiting = [];
+    this.#sentMs = this.#options.clock.nowMs();
     this.#options.send(++this.#lastId);
   }
 
