@@ -2,6 +2,8 @@
  * Goal: a node that follows gives on what needs the leader, and its client sees what the leader would have answered, but
  * for the member id. Method: the services of a node that follows, and those of one that leads, without a network.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { turns } from '../../test/property/store-world.ts';
 import type { Message } from '../../test/support/client.ts';
@@ -165,6 +167,27 @@ describe('the side of the leader', () => {
     await asked();
     expect(other.context.store.revision).toBe(2);
     expect(served.served).toBe(2);
+  });
+
+  test('promise 8: does not keep the store in whose place another came', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const served = leader.forwarded();
+    const { store } = leader.context;
+    // Stands for a store that nothing else holds on to.
+    const replaced = new WeakRef(
+      new Proxy(store, { get: (real, name): unknown => Reflect.get(real, name, real) }),
+    );
+    leader.context.store = replaced.deref() ?? store;
+    served.serve({ member: 2n, method: '/etcdserverpb.Nothing/Here', request: hex('') }, () => undefined);
+    expect(leader.context.store).not.toBe(store);
+    leader.context.store = store;
+    for (let i = 0; i < 50 && replaced.deref() !== undefined; i++) {
+      await turns();
+      collect();
+    }
+    expect(replaced.deref()).toBe(undefined);
+    expect(served.served).toBe(1);
   });
 
   test('a bug answers its call and is reported', async () => {

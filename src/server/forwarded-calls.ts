@@ -32,7 +32,8 @@ export interface ForwardedCallsOptions {
  */
 export class ForwardedCalls {
   readonly #options: ForwardedCallsOptions;
-  readonly #members = new Map<bigint, MemberCalls>();
+  /** By store, so that one in whose place another came is not kept for a node that may never call again. */
+  readonly #stores = new WeakMap<CallContext['store'], Map<bigint, MemberMethods>>();
   #served = 0;
 
   constructor(options: ForwardedCallsOptions) {
@@ -64,22 +65,21 @@ export class ForwardedCalls {
     }
   };
 
-  #callsOf(member: bigint, context: Omit<CallContext, 'headers' | 'node'>): MemberCalls['methods'] {
-    const known = this.#members.get(member);
-    // Another store came in its place.
-    if (known?.store === context.store) return known.methods;
-    if (this.#members.size >= membersMax) this.#members.clear();
-    const headers = new Headers(context.store.clusterId, member, context.store);
+  #callsOf(member: bigint, context: Omit<CallContext, 'headers' | 'node'>): MemberMethods {
+    const { store } = context;
+    const members = this.#stores.get(store) ?? new Map<bigint, MemberMethods>();
+    const known = members.get(member);
+    if (known !== undefined) return known;
+    this.#stores.set(store, members);
+    if (members.size >= membersMax) members.clear();
+    const headers = new Headers(store.clusterId, member, store);
     const methods = methodsOf({ ...context, headers, node: HERE });
-    this.#members.set(member, { store: context.store, methods });
+    members.set(member, methods);
     return methods;
   }
 }
 
-interface MemberCalls {
-  readonly store: CallContext['store'];
-  readonly methods: ReadonlyMap<string, ForwardedMethod>;
-}
+type MemberMethods = ReadonlyMap<string, ForwardedMethod>;
 
 interface ForwardedMethod {
   readonly handle: UnaryHandler;
