@@ -1,7 +1,6 @@
 import { assert } from '../base/index.ts';
 import type { Cancel } from '../base/index.ts';
 import type { Write } from '../engine/index.ts';
-import { Appender } from './appender.ts';
 import { CHUNK_FORMATS, CHUNK_HEADER_LENGTH } from './chunk.ts';
 import type { ChunkFormats } from './chunk.ts';
 import { LogError } from './errors.ts';
@@ -13,7 +12,7 @@ import type { Head } from './head.ts';
 import { LOG_LIMITS } from './limits.ts';
 import type { LogLimits } from './limits.ts';
 import { LogHead } from './log-head.ts';
-import { EntryKind } from './records.ts';
+import { Proposals } from './proposals.ts';
 import type { Record, RecordKind } from './records.ts';
 import { Settler } from './settler.ts';
 import type { Doubt, Settlement } from './settler.ts';
@@ -36,7 +35,7 @@ const NOBODY: Waiter = { settled: () => undefined };
  * One epoch's right to append. Group commit, settling of doubt, answers in order.
  *
  * 1. One commit is under way at a time. It replaces the head, on condition that its bytes are as this writer left them.
- * 2. A group is one commit. It ends only where a proposal ends, so a revision never spans two commits.
+ * 2. A group is one commit.
  * 3. Alone, a proposal is sent at the end of the turn it was sealed in; else with all that came during the commit before.
  * 4. Waiters are told in the order in which they came; the listener is told of a commit before any waiter of it. The
  *    next commit is sent before the waiters of the last are told, so that the engine works while they are answered.
@@ -49,15 +48,9 @@ export class LogWriter {
   readonly #faults: LogFaults;
   readonly #formats: ChunkFormats;
   readonly #settler: Settler;
-  readonly #appender: Appender;
+  readonly #proposals: Proposals;
   readonly #head: LogHead;
   #state: WriterState = 'new';
-  #proposedRevision: number;
-  #proposedBytes = 0;
-  #open = new Group();
-  /** Closed groups that wait for the commit under way. */
-  #closed: Group[] = [];
-  #flying: Group | undefined;
   /** Committed; those who wait for them are being told, or wait for the lease. */
   #ready: Group[] = [];
   #cleaning: { readonly writes: readonly Write[]; readonly done: (committed: boolean) => void } | undefined;
@@ -66,7 +59,6 @@ export class LogWriter {
   #isStarting = false;
   #isReleasing = false;
   #isReleaseDue = false;
-  readonly #pendingByKind = new Uint32Array(16);
   #tick = 0;
   #cancelTick: Cancel | undefined;
   #idle: (() => void)[] = [];
@@ -79,8 +71,7 @@ export class LogWriter {
     this.#faults = options.faults ?? NO_FAULTS;
     this.#formats = options.formats ?? CHUNK_FORMATS;
     this.epoch = options.epoch;
-    this.#proposedRevision = options.head.revision;
-    this.#appender = new Appender(options.arena);
+    this.#proposals = new Proposals(options.arena, options.head.revision);
     this.#settler = new Settler({
       ...options,
       limits: this.#limits,
@@ -102,12 +93,12 @@ export class LogWriter {
 
   /** The last revision that was proposed; the next write takes the one after. */
   get proposedRevision(): number {
-    return this.#proposedRevision;
+    return this.#proposals.revision;
   }
 
   /** Bytes of entries that are not committed yet. The caller bounds them. */
   get proposedBytes(): number {
-    return this.#proposedBytes;
+    return this.#proposals.bytes;
   }
 
   /** Set while a commit that did not get through is being sent again. */
@@ -117,13 +108,13 @@ export class LogWriter {
 
   /** Where the body of the last `put` or `remove` lies. Valid until the next append. */
   get segment(): number {
-    return this.#appender.segment;
+    return this.#proposals.segment;
   }
   get bodyOffset(): number {
-    return this.#appender.bodyOffset;
+    return this.#proposals.bodyOffset;
   }
   get bodyLength(): number {
-    return this.#appender.bodyLength;
+    return this.#proposals.bodyLength;
   }
 
   // ---- Take-over and end
@@ -134,17 +125,20 @@ export class LogWriter {
   async start(): Promise<TakeOver> {
     assert(this.#state === 'new', 'a writer is started once');
     if (this.head.epoch >= this.epoch) return this.#failTakeOver('deposed');
-    if (this.head.sequence === 0) this.#append({ kind: 'cluster', clusterId: this.#options.random.next63() });
-    this.#append({ kind: 'epoch', epoch: this.epoch });
-    this.#appender.sealed = true;
-    this.#open.wait(NOBODY, this.#tick, true);
+    const proposals = this.#proposals;
+    if (this.head.sequence === 0)
+      proposals.record({ kind: 'cluster', clusterId: this.#options.random.next63() });
+    proposals.record({ kind: 'epoch', epoch: this.epoch });
+    proposals.seal(NOBODY, this.#tick);
+    const first = proposals.next();
+    assert(first !== undefined, 'an epoch begins with its entry');
     this.#isBusy = true;
-    const outcome = await this.#commitGroup(this.#takeOpen());
+    const outcome = await this.#commitGroup(first);
     this.release();
     this.#isBusy = false;
     for (const resolve of this.#idle.splice(0)) resolve();
     // `stop` and `depose` may have come meanwhile, and so may proposals.
-    if (this.#appender.bytes > 0) this.#startSoon();
+    if (proposals.openBytes > 0) this.#startSoon();
     if (outcome === 'committed') return this.#isIn('over') ? 'deposed' : 'leading';
     if (outcome === 'forgotten') {
       this.#state = 'over';
@@ -194,8 +188,7 @@ export class LogWriter {
    * over several turns.
    */
   separate(): void {
-    assert(this.#appender.sealed, 'groups are separated between proposals');
-    if (this.#appender.bytes > 0) this.#closed.push(this.#takeOpen());
+    this.#proposals.separate();
   }
 
   /**
@@ -211,33 +204,27 @@ export class LogWriter {
     value: Uint8Array,
     lease: bigint,
   ): void {
-    const before = this.#appender.bytes;
-    this.#advance(revision);
-    this.#appender.put(revision, sub, key, createRevision, version, value, lease);
-    this.#proposedBytes += this.#appender.bytes - before;
+    assert(this.#state === 'leading', 'only a leader appends');
+    this.#proposals.put(revision, sub, key, createRevision, version, value, lease);
   }
 
   /** Appends a deletion; then as after `put`. */
   remove(revision: number, sub: number, key: Uint8Array): void {
-    const before = this.#appender.bytes;
-    this.#advance(revision);
-    this.#appender.remove(revision, sub, key);
-    this.#proposedBytes += this.#appender.bytes - before;
+    assert(this.#state === 'leading', 'only a leader appends');
+    this.#proposals.remove(revision, sub, key);
   }
 
   /** Appends an entry that changes state when it is committed, not before. */
   record(record: Record): void {
     assert(this.#state === 'leading', 'only a leader appends');
-    this.#append(record);
+    this.#proposals.record(record);
   }
 
   /** Ends the proposal. `waiter` is told when all of it, and all before it, is committed. */
   seal(waiter: Waiter): void {
-    assert(!this.#appender.sealed, 'a proposal that is sealed has entries');
-    this.#appender.sealed = true;
-    this.#open.wait(waiter, this.#tick, true);
+    this.#proposals.seal(waiter, this.#tick);
     if (this.#cancelTick === undefined) this.#armTick();
-    if (this.#appender.bytes >= this.#limits.groupBytesMax) this.#closed.push(this.#takeOpen());
+    if (this.#proposals.openBytes >= this.#limits.groupBytesMax) this.#proposals.separate();
     if (!this.#isBusy && !this.#isStarting) this.#startSoon();
   }
 
@@ -248,7 +235,7 @@ export class LogWriter {
       return queueMicrotask(() => waiter.settled(outcome));
     }
     if (this.#cancelTick === undefined) this.#armTick();
-    const group = this.#lastPending();
+    const group = this.#proposals.last;
     if (group !== undefined) return group.wait(waiter, this.#tick, false);
     if (this.#ready.length === 0) this.#ready.push(new Group());
     this.#ready.at(-1)?.wait(waiter, this.#tick, false);
@@ -262,13 +249,12 @@ export class LogWriter {
 
   /** Whether an entry of this kind is proposed and not committed: it has not changed any state yet. */
   hasPending(kind: RecordKind): boolean {
-    return this.#pendingByKind[EntryKind[kind]]! > 0;
+    return this.#proposals.has(kind);
   }
 
   /** The entries that are proposed and not committed, in order. */
-  *pendingRecords(): Iterable<Record> {
-    for (const group of [this.#flying, ...this.#closed, this.#open])
-      if (group !== undefined) for (const { record } of group.records) yield record;
+  pendingRecords(): Iterable<Record> {
+    return this.#proposals.records();
   }
 
   // ---- For the lease and for the cleaner
@@ -301,35 +287,6 @@ export class LogWriter {
     return this.#state === state;
   }
 
-  #append(record: Record): void {
-    const before = this.#appender.bytes;
-    this.#appender.record(record);
-    this.#proposedBytes += this.#appender.bytes - before;
-    this.#open.records.push({ record, chunkIndex: this.#appender.chunkIndex });
-    this.#pendingByKind[EntryKind[record.kind]]! += 1;
-  }
-
-  #advance(revision: number): void {
-    assert(this.#state === 'leading', 'only a leader appends');
-    const ahead = revision - this.#proposedRevision;
-    assert(ahead === 1 || (ahead === 0 && !this.#appender.sealed), 'revisions are proposed densely');
-    this.#proposedRevision = revision;
-  }
-
-  /** The newest group that is not committed and has or will have entries. */
-  #lastPending(): Group | undefined {
-    return this.#appender.bytes > 0 ? this.#open : (this.#closed.at(-1) ?? this.#flying);
-  }
-
-  /** Closes the open group. */
-  #takeOpen(): Group {
-    const group = this.#open;
-    group.bytes = this.#appender.bytes;
-    group.drafts = this.#appender.cut();
-    this.#open = new Group();
-    return group;
-  }
-
   #startSoon(): void {
     this.#isStarting = true;
     queueMicrotask(() => {
@@ -357,7 +314,7 @@ export class LogWriter {
     if (this.#state === 'over') return undefined;
     const cleaning = this.#cleaning;
     const mustClean = cleaning !== undefined && this.#groupsPassed >= this.#limits.cleaningPassedMax;
-    const group = mustClean ? undefined : this.#nextGroup();
+    const group = mustClean ? undefined : this.#proposals.next();
     if (group !== undefined) {
       this.#groupsPassed++;
       return this.#commitGroup(group);
@@ -365,12 +322,6 @@ export class LogWriter {
     if (cleaning === undefined) return undefined;
     this.#cleaning = undefined;
     return this.#commitCleaning(cleaning.writes).then(cleaning.done);
-  }
-
-  #nextGroup(): Group | undefined {
-    const group = this.#closed.shift();
-    if (group !== undefined) return group;
-    return this.#appender.bytes > 0 && this.#appender.sealed ? this.#takeOpen() : undefined;
   }
 
   async #commitGroup(group: Group): Promise<Settlement> {
@@ -382,11 +333,10 @@ export class LogWriter {
     assert(format <= knows, 'what is written can be read');
     const composed = composeCommit(group, before, { format, epoch: this.epoch, commit, keys });
     const isEarly = planted(this.#faults, 'publish-before-commit');
-    this.#flying = group;
+    this.#proposals.sent(group);
     if (isEarly) listener.committed(composed.commit);
     const outcome = await this.#head.replace(composed.next, composed.writes);
-    this.#flying = undefined;
-    this.#forget(group);
+    this.#proposals.settled(group);
     if (outcome === 'committed' && !this.#isIn('over')) {
       if (this.#state === 'new') this.#state = 'leading';
       mapGroup(map, group, before);
@@ -406,32 +356,19 @@ export class LogWriter {
     return false;
   }
 
-  /** The group is no longer pending. */
-  #forget(group: Group): void {
-    this.#proposedBytes -= group.bytes;
-    for (const { record } of group.records) this.#pendingByKind[EntryKind[record.kind]]! -= 1;
-  }
-
   /** The epoch is over for this writer. `settled`: the group that was under way, and what became of it. */
   #end(
     settled: { readonly group: Group; readonly outcome: Settlement } | undefined,
     why: Deposition = 'fenced',
   ): void {
     const wasOver = this.#state === 'over';
-    const isDone = this.#state === 'stopping' && settled === undefined && this.#proposedBytes === 0;
+    const isDone = this.#state === 'stopping' && settled === undefined && this.#proposals.bytes === 0;
     this.#state = 'over';
     if (!wasOver && !isDone) this.#options.listener.deposed(why);
     for (const group of this.#ready.splice(0)) group.tell('committed', 'leader-changed');
     if (settled !== undefined) settled.group.end(settled.outcome);
     if (wasOver) return;
-    for (const group of [...this.#closed.splice(0), this.#open]) {
-      this.#forget(group);
-      group.tell('leader-changed', 'leader-changed');
-    }
-    this.#appender.cut();
-    this.#appender.sealed = true;
-    this.#open = new Group();
-    this.#proposedBytes = this.#flying?.bytes ?? 0;
+    for (const group of this.#proposals.drop()) group.tell('leader-changed', 'leader-changed');
     const cleaning = this.#cleaning;
     this.#cleaning = undefined;
     cleaning?.done(false);
@@ -447,10 +384,10 @@ export class LogWriter {
       this.#cancelTick = undefined;
       this.#tick++;
       const since = this.#tick - Math.ceil(this.#limits.requestTimeoutMs / TICK_MS) - 1;
-      const pending = [this.#flying, ...this.#closed, this.#open];
+      const pending = this.#proposals.groups();
       for (const group of this.#ready) group.expire(since, 'committed');
-      for (const group of pending) group?.expire(since, 'timed-out');
-      if ([...this.#ready, ...pending].some((group) => group?.isWaitedFor)) this.#armTick();
+      for (const group of pending) group.expire(since, 'timed-out');
+      if ([...this.#ready, ...pending].some((group) => group.isWaitedFor)) this.#armTick();
     });
   }
 }
