@@ -28,7 +28,10 @@ export class ClusterNode implements ClusterNodeApi {
   private constructor(options: ClusterNodeOptions) {
     const { network, store } = options;
     // Two nodes that each believe to be the only one would take the lead from one another without end.
-    assert(store.engine.capabilities.shared === (network !== undefined), 'whoever shares an engine has peers');
+    assert(
+      store.engine.capabilities.shared === (network !== undefined),
+      'whoever shares an engine has peers',
+    );
     this.#options = options;
     this.#parts = new NodeParts(options, () => this.#role);
     this.#role = new NodeRole(options, this.#parts);

@@ -4,11 +4,14 @@ import { EngineError } from '../engine/index.ts';
 import { LogError } from '../log/index.ts';
 import type { Store, StoreErrorCode } from '../store/index.ts';
 import type { PeerChunk } from '../wire/peer-message.ts';
+import { isCorruption } from './corruption.ts';
 import { planted } from './faults.ts';
 import type { ClusterFaults } from './faults.ts';
 
 /** Commits that wait for what is before them, in bytes; more are dropped, and read from the engine later. */
 const RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+/** Readers that wait for what is not applied yet; more are refused. */
+const READERS_MAX = 65_536;
 const RETRY_MS = 20;
 const RETRY_MS_MAX = 1000;
 /** Readers that have waited too long are looked for so often. */
@@ -23,10 +26,16 @@ export interface FollowerOptions {
   readonly faults: ClusterFaults;
   /** A reader that waits for what is not here after this is refused. */
   readonly requestTimeoutMs: number;
+  /** @default 64 MiB */
+  readonly receivedBytesMax?: number;
+  /** @default 65,536 */
+  readonly readersMax?: number;
   /** A sweep has passed what is not applied yet: only a state that begins anew can go on. */
   readonly swept: () => void;
-  /** What is stored is less than what is applied, or other. */
-  readonly forgotten: (error: LogError) => void;
+  /** What is stored is less than what is applied, or other, or damaged: nothing more is applied. */
+  readonly corrupt: (error: LogError) => void;
+  /** The log cannot be gone on with by this program: a newer one has written it. */
+  readonly failed: (error: unknown) => void;
 }
 
 interface Reader {
@@ -48,11 +57,15 @@ export class Follower {
   #received: (readonly PeerChunk[])[] = [];
   #receivedBytes = 0;
   #readers: Reader[] = [];
+  /** What any of them waits for at least. */
+  #lowest = Infinity;
   #isTicking = false;
   #isRetired = false;
   /** Ends what waits; undefined while this node does not follow. */
   #following: AbortController | undefined;
   #catchingUp: Promise<void> | undefined;
+  /** Ends the pause before the next attempt to read from the engine. */
+  #pausing = new AbortController();
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -80,7 +93,9 @@ export class Follower {
   /** Another store takes the place of this one: who waits for it is refused. */
   async retire(): Promise<void> {
     this.#isRetired = true;
-    for (const { done } of this.#readers.splice(0)) done('Timeout');
+    const waiting = this.#readers;
+    this.#keep([]);
+    for (const { done } of waiting) done('Timeout');
     await this.stop();
   }
 
@@ -88,7 +103,8 @@ export class Follower {
   commit(chunks: readonly PeerChunk[]): void {
     if (this.#following === undefined) return;
     for (const { bytes } of chunks) this.#receivedBytes += bytes.length;
-    if (this.#receivedBytes > RECEIVED_BYTES_MAX) this.#drop();
+    const { receivedBytesMax = RECEIVED_BYTES_MAX } = this.#options;
+    if (this.#receivedBytes > receivedBytesMax) this.#drop();
     else this.#received.push(chunks);
     this.#advance();
   }
@@ -108,7 +124,9 @@ export class Follower {
     // What a leader answered is an announcement.
     if (!isByRevision && this.#following !== undefined) this.announce(sequence);
     if (this.#isApplied(sequence)) return done(undefined);
-    const { clock, requestTimeoutMs } = this.#options;
+    const { clock, requestTimeoutMs, readersMax = READERS_MAX } = this.#options;
+    if (this.#readers.length >= readersMax) return done('TooManyRequests');
+    this.#lowest = Math.min(this.#lowest, sequence);
     this.#readers.push({ sequence, untilMs: clock.nowMs() + requestTimeoutMs, done });
     this.#tick();
   }
@@ -120,11 +138,16 @@ export class Follower {
   }
 
   #answer(): void {
+    if (!this.#isApplied(this.#lowest)) return;
     const isReady = ({ sequence }: Reader): boolean => this.#isApplied(sequence);
-    if (!this.#readers.some(isReady)) return;
     const ready = this.#readers.filter(isReady);
-    this.#readers = this.#readers.filter((reader) => !isReady(reader));
+    this.#keep(this.#readers.filter((reader) => !isReady(reader)));
     for (const { done } of ready) done(undefined);
+  }
+
+  #keep(readers: Reader[]): void {
+    this.#readers = readers;
+    this.#lowest = readers.reduce((lowest, { sequence }) => Math.min(lowest, sequence), Infinity);
   }
 
   #tick(): void {
@@ -134,7 +157,7 @@ export class Follower {
       this.#isTicking = false;
       const nowMs = this.#options.clock.nowMs();
       const late = this.#readers.filter(({ untilMs }) => untilMs <= nowMs);
-      this.#readers = this.#readers.filter(({ untilMs }) => untilMs > nowMs);
+      this.#keep(this.#readers.filter(({ untilMs }) => untilMs > nowMs));
       for (const { done } of late) done('TimeoutWaitAppliedIndex');
       if (this.#readers.length > 0) this.#tick();
     });
@@ -147,7 +170,12 @@ export class Follower {
 
   /** Applies what can be, and reads what is missing. */
   #advance(): void {
-    if (this.#following === undefined || this.#catchingUp !== undefined) return;
+    if (this.#following === undefined) return;
+    if (this.#catchingUp !== undefined) {
+      // What closes the gap may come before the engine answers again.
+      if (this.#isContinued()) this.#pausing.abort();
+      return;
+    }
     const { store } = this.#options;
     try {
       this.#applyReceived();
@@ -162,8 +190,7 @@ export class Follower {
     // Who was told of a commit may have ended this.
     const following = this.#isFollowing();
     if (following === undefined || store.sequence >= this.#announced) return;
-    const next = this.#received[0]?.[0];
-    if (next !== undefined && next.sequence <= store.sequence + 1) return;
+    if (this.#isContinued()) return;
     this.#catchingUp = this.#catchUp(following.signal).finally(() => {
       this.#catchingUp = undefined;
       this.#advance();
@@ -176,23 +203,31 @@ export class Follower {
 
   #applyReceived(): void {
     const { store } = this.#options;
-    while (this.#received.length > 0) {
+    while (this.#isContinued()) {
       const chunks = this.#received[0]!;
-      const first = chunks[0]?.sequence ?? 0;
-      const last = chunks.at(-1)?.sequence ?? 0;
-      const isApplied = last <= store.sequence;
-      if (!isApplied && (first > store.sequence + 1 || last > this.#announced)) return;
-      this.#received.shift();
-      for (const { bytes } of chunks) this.#receivedBytes -= bytes.length;
-      if (!isApplied) store.apply(chunks.map(asStored));
+      if ((chunks.at(-1)?.sequence ?? 0) > this.#announced) return;
+      this.#shift();
+      store.apply(chunks.map(asStored));
     }
+  }
+
+  /** Whether what was received goes on from what is applied: then there is no gap. */
+  #isContinued(): boolean {
+    const { sequence } = this.#options.store;
+    while ((this.#received[0]?.at(-1)?.sequence ?? Infinity) <= sequence) this.#shift();
+    const first = this.#received[0]?.[0];
+    return first !== undefined && first.sequence <= sequence + 1;
+  }
+
+  #shift(): void {
+    for (const { bytes } of this.#received.shift() ?? []) this.#receivedBytes -= bytes.length;
   }
 
   /** Never rejects, but with a bug. */
   async #catchUp(signal: AbortSignal): Promise<void> {
     const { store, scheduler, random } = this.#options;
     let attempt = 0;
-    while (!signal.aborted && store.sequence < this.#announced) {
+    while (!signal.aborted && store.sequence < this.#announced && !this.#isContinued()) {
       const before = store.sequence;
       try {
         await store.catchUp(this.#announced);
@@ -206,20 +241,23 @@ export class Follower {
       attempt = store.sequence > before ? 0 : attempt + 1;
       if (attempt === 0) continue;
       const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt - 1, 10));
-      await pause(scheduler, delayMs * (0.5 + random.next() / 2), signal);
+      this.#pausing = new AbortController();
+      const ended = AbortSignal.any([signal, this.#pausing.signal]);
+      await pause(scheduler, delayMs * (0.5 + random.next() / 2), ended);
     }
   }
 
   /** Whether this store cannot be gone on with; what stands in the way of it now is tried again. */
   #isOver(error: unknown, attempt: number): boolean {
-    const { logger, swept, forgotten } = this.#options;
+    const { logger, swept, corrupt, failed } = this.#options;
     if (error instanceof LogError) {
-      if (error.code === 'log-stopped') return true;
-      if (error.code === 'log-swept') swept();
-      if (error.code === 'log-forgotten') forgotten(error);
-      if (error.code === 'log-swept' || error.code === 'log-forgotten') return true;
-    } else if (!(error instanceof EngineError)) throw error;
-    else if (error.code === 'closed') return true;
+      if (isCorruption(error)) corrupt(error);
+      else if (error.code === 'log-swept') swept();
+      else if (error.code !== 'log-stopped') failed(error);
+      return true;
+    }
+    if (!(error instanceof EngineError)) throw error;
+    if (error.code === 'closed') return true;
     if (attempt === 0) logger.warn('cannot catch up with the leader, it is tried again', { error });
     return false;
   }

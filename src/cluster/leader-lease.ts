@@ -106,7 +106,8 @@ export class LeaderLease implements LeadClaim {
    * as a lease lasts. This node does not claim it for a while. Resolves when that is written down, or cannot be.
    */
   async release(to: string): Promise<void> {
-    if (this.#held === undefined && !this.#isClaiming) return;
+    const isNothing = this.#held === undefined && !this.#isClaiming;
+    if (isNothing || this.#abort.signal.aborted) return;
     this.#untilMs = -Infinity;
     this.#releasedTo = to;
     const released = new Promise<void>((resolve) => this.#releasing.push(resolve));
@@ -119,6 +120,7 @@ export class LeaderLease implements LeadClaim {
     this.#abort.abort();
     this.#wake();
     await this.#running;
+    this.#held = undefined;
     this.#untilMs = -Infinity;
   }
 

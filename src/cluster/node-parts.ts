@@ -37,8 +37,8 @@ export interface NodeEvents {
   isFollowing(): boolean;
   /** This node leads no more; called before the calls of the lead end. */
   deposed(why: Deposition): void;
-  /** What is stored is less than what is applied, or other. */
-  forgotten(error: LogError): void;
+  /** What is stored is less than what is applied, or other, or damaged. */
+  corrupt(error: LogError): void;
 }
 
 /** Where nobody shares the engine there is nobody to talk to. */
@@ -95,8 +95,7 @@ export class NodeParts {
     this.forwarder.close();
     this.asker.close();
     this.proof.close();
-    await Promise.all([this.claim.stop(), members?.stop(), this.stores.stopFollowing()]);
-    await this.stores.close();
+    await Promise.all([this.claim.stop(), members?.stop(), this.stores.stop()]);
   }
 
   readonly #store = (): Store => this.stores.store;
@@ -165,7 +164,7 @@ export class NodeParts {
       isFollowing: () => this.#events().isFollowing(),
       committed: (chunks) => this.peers?.replicator.committed(chunks),
       deposed: (why) => this.#events().deposed(why),
-      forgotten: (error) => this.#events().forgotten(error),
+      corrupt: (error) => this.#events().corrupt(error),
       failed: this.failed,
     });
   }

@@ -4,6 +4,7 @@ import type { Deposition } from '../log/index.ts';
 import { LogError } from '../log/index.ts';
 import type { StoreErrorCode } from '../store/index.ts';
 import type { ClusterNodeOptions } from './cluster-node-options.ts';
+import { isCorruption } from './corruption.ts';
 import { planted } from './faults.ts';
 import type { LeaderRecord } from './leader-record.ts';
 import type { MemberFacts } from './members.ts';
@@ -17,8 +18,8 @@ const HAND_OVER_MS_MAX = 1000;
  *
  * 1. The store follows or leads, never both: what follows has stopped before the log is taken over, and the other way
  *    round.
- * 2. Whatever ends the lead (the lease, the fence, a hand-over), the node goes on as a follower; only a store that forgot
- *    ends that: then this node claims nothing any more.
+ * 2. Whatever ends the lead (the lease, the fence, a hand-over), the node goes on as a follower. Only a store that forgot,
+ *    or is damaged, ends that: then this node claims and applies nothing any more, and shows what it has.
  * 3. Calls and reads that wait for a leader are served here when this node comes to lead.
  */
 export class NodeRole implements NodeEvents {
@@ -26,7 +27,7 @@ export class NodeRole implements NodeEvents {
   readonly #parts: NodeParts;
   #changing: Promise<void> | undefined;
   #isHandingOver = false;
-  #hasForgotten = false;
+  #isCorrupt = false;
   #isEnded = false;
   /** Told why the only node could not begin. */
   #failStart: ((error: unknown) => void) | undefined;
@@ -43,19 +44,27 @@ export class NodeRole implements NodeEvents {
     if (peers !== undefined) return claim.start();
     const failed = new Promise<void>((_resolve, reject) => (this.#failStart = reject));
     claim.start();
-    await Promise.race([stores.whenReadable(), failed]);
+    try {
+      await Promise.race([stores.whenReadable(), failed]);
+    } catch (error) {
+      await Promise.all([claim.stop(), stores.stop(), stores.store.close()]);
+      throw error;
+    }
     this.#failStart = undefined;
   }
 
   /** Gives the lead up, when what was proposed is committed, and takes no other. The store is closed. */
   async close(): Promise<void> {
     this.#isEnded = true;
-    const { peers, stores } = this.#parts;
-    const led = this.#leads;
+    const { peers, stores, claim, asker, forwarder } = this.#parts;
+    // Who has not claimed the lead by now takes it from nobody who could use it.
+    if (claim.epoch === undefined && this.#changing === undefined) void claim.stop();
     peers?.replicator.standDown();
     await this.#changing;
     await stores.store.close();
-    if (led) await this.#giveUp('');
+    asker.serveLocally(undefined);
+    forwarder.serveLocally(undefined);
+    if (claim.epoch !== undefined) await this.#giveUp('');
     peers?.replicator.end();
   }
 
@@ -102,7 +111,7 @@ export class NodeRole implements NodeEvents {
   }
 
   isFollowing(): boolean {
-    return this.#parts.claim.epoch === undefined && !this.#isEnded;
+    return this.#parts.claim.epoch === undefined && !this.#isEnded && !this.#isCorrupt;
   }
 
   deposed(why: Deposition): void {
@@ -115,22 +124,28 @@ export class NodeRole implements NodeEvents {
     this.#options.store.logger.info('leads no more', { why });
     if (this.#isHandingOver) return;
     peers?.replicator.end();
-    if (why === 'forgotten') this.forgotten(undefined);
+    if (why === 'forgotten') this.corrupt(undefined);
     else void claim.release('');
     this.#follow();
   }
 
-  /** Another than this node has the same log, and more or less of it: nobody can tell who is right. */
-  forgotten(error: LogError | undefined): void {
-    if (this.#hasForgotten) return;
-    this.#hasForgotten = true;
-    this.#options.store.logger.error('The store has forgotten what was committed; this node writes no more', {
-      error,
-    });
+  /**
+   * What is stored is not what was committed (without `error`: the leader of it found out): nobody here can tell what is
+   * right. This node shows what it has applied, and writes and applies no more.
+   */
+  corrupt(error: LogError | undefined): void {
+    if (this.#isCorrupt) return;
+    this.#isCorrupt = true;
+    this.#options.store.logger.error(
+      'the store lacks what was committed, or is damaged: CORRUPT, nothing is written here',
+      {
+        error,
+      },
+    );
     const { stores, claim } = this.#parts;
-    stores.store.forgot();
+    stores.store.raiseCorrupt();
     void claim.stop();
-    void stores.stopFollowing();
+    void stores.stop();
   }
 
   get #leads(): boolean {
@@ -150,7 +165,7 @@ export class NodeRole implements NodeEvents {
       if (isLeading && claim.epoch === epoch) return this.#lead(epoch);
     } catch (error) {
       if (!(error instanceof EngineError || error instanceof LogError)) throw error;
-      if (error instanceof LogError && error.code === 'log-forgotten') this.forgotten(error);
+      if (isCorruption(error)) this.corrupt(error);
       else logger.error('cannot take the lead over', { error, epoch });
       this.#failStart?.(error);
     }
@@ -179,7 +194,7 @@ export class NodeRole implements NodeEvents {
   }
 
   #follow(): void {
-    if (this.#hasForgotten || this.#isEnded || this.#leads) return;
+    if (this.#isCorrupt || this.#isEnded || this.#leads) return;
     const { stores, news, peers, claim } = this.#parts;
     stores.follow();
     if (news.followed !== undefined) peers?.link.follow(news.followed);

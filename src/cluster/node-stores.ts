@@ -3,20 +3,17 @@ import { LogError } from '../log/index.ts';
 import type { Store } from '../store/index.ts';
 import type { PeerChunk } from '../wire/peer-message.ts';
 import type { StoreListener } from './cluster-node-options.ts';
+import { isCorruption } from './corruption.ts';
 import { ServedStore } from './served-store.ts';
 import type { ServedStoreParts } from './served-store.ts';
 
-export interface NodeStoresOptions extends Omit<ServedStoreParts, 'swept' | 'forgotten'> {
+export interface NodeStoresOptions extends Omit<ServedStoreParts, 'swept'> {
   /** Whether this node follows now: then a new store does so at once. */
   readonly isFollowing: () => boolean;
   /** The lead has committed; from `Store.onCommit`. */
   readonly committed: (chunks: readonly PeerChunk[]) => void;
   /** This node leads no more; called before the calls of the lead end. */
   readonly deposed: (why: Deposition) => void;
-  /** What is stored is less than what is applied, or other. */
-  readonly forgotten: (error: LogError) => void;
-  /** The log cannot be read anew, after a sweep has passed what is applied. */
-  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -31,6 +28,7 @@ export class NodeStores {
   #served!: ServedStore;
   #next: ServedStore | undefined;
   #renewing: Promise<void> | undefined;
+  #isStopped = false;
   #announced = 0;
   #untilReadable: (() => void)[] = [];
 
@@ -101,41 +99,34 @@ export class NodeStores {
 
   /**
    * Takes the log over, maybe with another store than before. Nothing follows any more, whatever comes of it. Resolves to
-   * whether this node leads; rejects as `Store.lead`.
+   * whether this node leads: not when it must read the whole log anew, which takes too long to have the others wait.
+   * Rejects as `Store.lead`.
    */
   async lead(epoch: number): Promise<boolean> {
-    await this.#renewing;
-    return this.#takeOver(epoch);
-  }
-
-  /** The store that serves has no one to follow any more, and goes on with what it has. */
-  stopFollowing(): Promise<void> {
-    return this.#served.follower.stop();
-  }
-
-  /** Ends the one that has not served yet; the one that serves is closed by who ends the lead. */
-  async close(): Promise<void> {
-    await Promise.all([this.#next?.follower.retire(), this.#next?.store.close()]);
-  }
-
-  async #takeOver(epoch: number): Promise<boolean> {
     const served = this.#next ?? this.#served;
     await Promise.all([this.#served.follower.stop(), served.follower.stop()]);
+    if (this.#renewing !== undefined) return false;
     try {
       const isLeading = await served.store.lead(epoch);
       if (isLeading && served === this.#next) this.#replace(served);
       return isLeading;
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'log-swept') throw error;
+      this.#swept(served);
+      return false;
     }
-    await this.#renew();
-    return this.#next === undefined ? false : this.#takeOver(epoch);
+  }
+
+  /** The store that serves goes on with what it has: nothing more is applied to it, and none takes its place. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all([this.#served.follower.retire(), this.#dropNext()]);
   }
 
   async #open(): Promise<ServedStore> {
-    const { failed, deposed, committed } = this.#options;
-    const swept = (): void => void this.#renew().catch(failed);
-    const served = await ServedStore.open({ ...this.#options, swept });
+    const { deposed, committed } = this.#options;
+    const swept = (): void => this.#swept(served);
+    const served: ServedStore = await ServedStore.open({ ...this.#options, swept });
     served.store.onDeposed(deposed);
     served.store.onCommit((_revision, chunks) => {
       if (chunks.length > 0) committed(chunks);
@@ -143,17 +134,36 @@ export class NodeStores {
     return served;
   }
 
-  /** Reads the whole log into a new store, beside the one that serves; one at a time. Rejects as `open`. */
-  #renew(): Promise<void> {
-    if (this.#next !== undefined) return Promise.resolve();
-    this.#renewing ??= this.#open()
-      .then((next) => {
-        this.#next = next;
-        if (this.#options.isFollowing()) next.follower.start();
-        this.announce(0);
-      })
-      .finally(() => (this.#renewing = undefined));
-    return this.#renewing;
+  /** A sweep has passed what this store has not applied: the whole log is read into a new one, one at a time. */
+  #swept(passed: ServedStore): void {
+    // The sweep may have passed the next one, too, before it could be shown.
+    if (passed === this.#next) void this.#dropNext();
+    if (this.#next !== undefined || this.#isStopped) return;
+    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
+  }
+
+  async #dropNext(): Promise<void> {
+    const next = this.#next;
+    this.#next = undefined;
+    await Promise.all([next?.follower.retire(), next?.store.close()]);
+  }
+
+  /** Never rejects. */
+  async #renew(): Promise<void> {
+    try {
+      await this.#renewed(await this.#open());
+    } catch (error) {
+      if (this.#isStopped || this.#options.store.signal?.aborted === true) return;
+      if (isCorruption(error)) this.#options.corrupt(error);
+      else this.#options.failed(error);
+    }
+  }
+
+  async #renewed(next: ServedStore): Promise<void> {
+    if (this.#isStopped) return next.store.close();
+    this.#next = next;
+    if (this.#options.isFollowing()) next.follower.start();
+    this.announce(0);
   }
 
   #replace(next: ServedStore): void {

@@ -16,7 +16,8 @@ export interface ServedStoreParts {
   readonly requestTimeoutMs: number;
   readonly faults: ClusterFaults;
   readonly swept: () => void;
-  readonly forgotten: (error: LogError) => void;
+  readonly corrupt: (error: LogError) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** Learns the sequence that a leader had committed after the call. */
@@ -34,7 +35,7 @@ export class ServedStore {
 
   /** Reads the log; again and again while an engine that others share does not answer. Throws as `Store.follow`. */
   static async open(parts: ServedStoreParts): Promise<ServedStore> {
-    const { index, requestTimeoutMs, faults, swept, forgotten } = parts;
+    const { index, requestTimeoutMs, faults, swept, corrupt, failed } = parts;
     const opened: { follower?: Follower } = {};
     const readIndex: ReadIndex | undefined = index && {
       always: index.always,
@@ -48,7 +49,7 @@ export class ServedStore {
     const store = await readAll(readIndex === undefined ? parts.store : { ...parts.store, readIndex });
     const { clock, scheduler, random, logger } = parts.store;
     const runtime = { clock, scheduler, random, logger };
-    const follower = new Follower({ ...runtime, store, faults, requestTimeoutMs, swept, forgotten });
+    const follower = new Follower({ ...runtime, store, faults, requestTimeoutMs, swept, corrupt, failed });
     opened.follower = follower;
     return new ServedStore(store, follower);
   }

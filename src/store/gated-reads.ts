@@ -5,7 +5,16 @@ import { fail } from './fail.ts';
 import { GatedStream } from './gated-stream.ts';
 import type { ReadIndex } from './options.ts';
 import type { Confirm, Reader } from './reader.ts';
-import type { Done, LeasesResult, RangeResult, RangeSink, RangeStream, TxnResult } from './results.ts';
+import type {
+  Done,
+  HashKvResult,
+  HashResult,
+  LeasesResult,
+  RangeResult,
+  RangeSink,
+  RangeStream,
+  TxnResult,
+} from './results.ts';
 import { isSerializable } from './txn-plan.ts';
 
 export interface GatedReadsOptions {
@@ -18,6 +27,8 @@ export interface GatedReadsOptions {
   readonly isReadable: () => boolean;
   /** Why a call that needs the lead is refused here. */
   readonly refusal: () => StoreErrorCode;
+  /** Whether nothing is applied any more: no read but a serializable one can be judged. */
+  readonly isCorrupt: () => boolean;
 }
 
 /**
@@ -59,17 +70,27 @@ export class GatedReads {
     this.#gate(isSerializable(request), done, (confirm) => reader.txn(request, confirm, done));
   }
 
+  /** At a revision of this node; see `Reader.hashKv`. */
+  hashKv(revision: number, done: Done<HashKvResult>): void {
+    this.#gate(true, done, () => this.#options.reader.hashKv(revision, done));
+  }
+
+  /** At the current revision of this node. */
+  hash(done: Done<HashResult>): void {
+    this.#gate(true, done, () => this.#options.reader.hash(done));
+  }
+
   leases(done: Done<LeasesResult>): void {
     this.#gate(false, done, (confirm) => this.#options.reader.leases(confirm, done));
   }
 
   /** Runs a read when it may be judged; `confirm` is to be asked before its answer leaves. */
   #gate<T>(serializable: boolean, done: Done<T>, run: (confirm: Confirm | undefined) => void): void {
-    const { readIndex, isReadable, refusal } = this.#options;
+    const { readIndex, isReadable, refusal, isCorrupt } = this.#options;
     if (serializable && isReadable()) return run(undefined);
     const confirm = this.#options.confirm();
     if (confirm !== undefined && readIndex?.always !== true) return run(confirm);
-    if (readIndex === undefined) return fail(done, refusal());
+    if (readIndex === undefined || isCorrupt()) return fail(done, refusal());
     readIndex.ask((refused) => {
       if (refused !== undefined) return fail(done, refused);
       // The state may have come to need more meanwhile: the chunks it is made of were cleaned.

@@ -89,7 +89,8 @@ export class OpenLog {
 
   /**
    * Reads the log to its head and begins an epoch, `epoch` or else the one after the last. A leader of an older one may
-   * append meanwhile: then what it appended is read, and the take-over is tried again. Undefined: a higher epoch has begun.
+   * append meanwhile: then what it appended is read, and the take-over is tried again. Undefined: a higher epoch has begun,
+   * or, for a given epoch, an older leader writes too fast to be overtaken now.
    */
   async takeOver(epoch?: number): Promise<TakenOver | undefined> {
     const { state } = this;
@@ -104,7 +105,14 @@ export class OpenLog {
       if (outcome === 'leading') return { writer, cleaner: this.#newCleaner(writer) };
       if (outcome === 'deposed' && epoch !== undefined) return undefined;
     }
-    const { keyspace } = this.#options;
+    const { keyspace, logger } = this.#options;
+    if (epoch !== undefined) {
+      logger.warn('cannot take the log over: an older leader keeps writing', {
+        epoch,
+        attempts: ATTEMPTS_MAX,
+      });
+      return undefined;
+    }
     throw new Error(`Cannot take over the log: another process keeps writing to keyspace ${keyspace}`);
   }
 

@@ -127,6 +127,7 @@ export class Store implements StoreApi {
       confirm: () => this.#leader?.confirm,
       isReadable: () => this.readable,
       refusal: () => this.#refusal(),
+      isCorrupt: () => this.#ended === 'Corrupt',
     });
     this.#housekeeping = new Housekeeping({
       ...{ state, slices, scheduler, logger, pins },
@@ -215,8 +216,8 @@ export class Store implements StoreApi {
     if (this.#shown.announce(sequence)) this.#show(this.#state.revision, []);
   }
 
-  /** What is stored lacks or contradicts what is applied here: this node raises CORRUPT, and writes no more. */
-  forgot(): void {
+  /** What is stored lacks or contradicts what is applied here, or is damaged: this node raises CORRUPT, and writes no more. */
+  raiseCorrupt(): void {
     if (this.#leader !== undefined) this.#leader.writer.depose();
     this.#raiseCorrupt();
   }
@@ -257,11 +258,11 @@ export class Store implements StoreApi {
   }
 
   hashKv(revision: number, done: Done<HashKvResult>): void {
-    this.#side.reader.hashKv(revision, done);
+    this.#reads.hashKv(revision, done);
   }
 
   hash(done: Done<HashResult>): void {
-    this.#side.reader.hash(done);
+    this.#reads.hash(done);
   }
 
   leaseLeases(done: Done<LeasesResult>): void {
@@ -423,7 +424,7 @@ export class Store implements StoreApi {
     for (const listener of this.#deposedListeners) listener(why);
   }
 
-  /** On this node alone: it cannot be written down in what has forgotten, and memory holds more than what is stored. */
+  /** On this node alone: it cannot be written down in what is corrupt, and memory holds more than what is stored. */
   #raiseCorrupt(): void {
     this.#ended = 'Corrupt';
     this.#state.alarms.set(this.memberId(this.#options.name), AlarmType.corrupt, true);
