@@ -1,5 +1,6 @@
 import type { Bytes } from '../base/index.ts';
-import { ClusterError } from './errors.ts';
+import { isCount, isTexts, readRecordForm } from './record-form.ts';
+import type { RecordForm } from './record-form.ts';
 
 /** Who leads, or led: the one record that nodes fight over. It decides nothing about the log, which has its own fence. */
 export interface LeaderRecord {
@@ -19,30 +20,24 @@ export interface LeaderRecord {
   readonly to: string;
 }
 
-const FORMAT = 1;
+/** It only says who may try to write, so that it can be done without. */
+const FORM: RecordForm = {
+  name: 'the leader record',
+  format: 1,
+  remedy: 'with all nodes stopped, remove its key, engram/KEYSPACE/leader',
+};
 
 export function encodeLeaderRecord(record: LeaderRecord): Bytes {
   const { holder, name, peerUrls, epoch, counter, released, to } = record;
   return Buffer.from(
-    JSON.stringify({ format: FORMAT, holder, name, peerUrls, epoch, counter, released, to }),
+    JSON.stringify({ format: FORM.format, holder, name, peerUrls, epoch, counter, released, to }),
   );
 }
 
 /** Throws ClusterError `record-damaged`, or `record-format` when a newer program wrote it. */
 export function decodeLeaderRecord(bytes: Bytes): LeaderRecord {
-  let found: unknown;
-  try {
-    found = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
-  } catch (cause) {
-    throw damaged('it is not JSON', cause);
-  }
-  const format = typeof found === 'object' && found !== null && 'format' in found ? found.format : undefined;
-  if (typeof format === 'number' && format > FORMAT) {
-    const text = `Cannot read the leader record: it has format ${format} and this program knows ${FORMAT}`;
-    throw new ClusterError('record-format', `${text} (use a newer version)`);
-  }
-  if (format !== FORMAT || !isRecord(found)) throw damaged('fields are missing or wrong');
-  const { holder, name, peerUrls, epoch, counter, released, to } = found;
+  const record = readRecordForm(FORM, bytes, isRecord);
+  const { holder, name, peerUrls, epoch, counter, released, to } = record;
   return { holder, name, peerUrls, epoch, counter, released, to };
 }
 
@@ -51,21 +46,10 @@ function isRecord(found: unknown): found is LeaderRecord {
   return (
     typeof record.holder === 'string' &&
     typeof record.name === 'string' &&
-    Array.isArray(record.peerUrls) &&
-    record.peerUrls.every((url) => typeof url === 'string') &&
+    isTexts(record.peerUrls) &&
     isCount(record.epoch, 1) &&
     isCount(record.counter, 0) &&
     typeof record.released === 'boolean' &&
     typeof record.to === 'string'
   );
-}
-
-function isCount(found: unknown, min: number): boolean {
-  return typeof found === 'number' && Number.isSafeInteger(found) && found >= min;
-}
-
-/** It only says who may try to write, so that it can be done without. */
-function damaged(why: string, cause?: unknown): ClusterError {
-  const text = `Cannot read the leader record: ${why} (with all nodes stopped, remove its key, engram/KEYSPACE/leader)`;
-  return new ClusterError('record-damaged', text, { cause });
 }

@@ -1,5 +1,6 @@
 import type { Bytes } from '../base/index.ts';
-import { ClusterError } from './errors.ts';
+import { damagedRecord, isCount, isTexts, readRecordForm } from './record-form.ts';
+import type { RecordForm } from './record-form.ts';
 
 /** A node as it has registered itself. */
 export interface RegisteredMember {
@@ -31,35 +32,29 @@ export const MEMBER_BYTES_MAX = 4096;
 /** Nobody has registered yet: what was written before there was this record has the first format. */
 export const EMPTY_MEMBERS: MembersRecord = { change: 0, writes: 1, members: [] };
 
-const FORMAT = 1;
+const FORM: RecordForm = {
+  name: 'the members record',
+  format: 1,
+  remedy: 'stop all nodes, delete it, and start them again',
+};
 
 export function encodeMembersRecord({ change, writes, members }: MembersRecord): Bytes {
   const entries = members.map(({ name, incarnation, peerUrls, clientUrls, knows, counter }) => {
     return { name, incarnation, peerUrls, clientUrls, knows, counter };
   });
-  return Buffer.from(JSON.stringify({ format: FORMAT, change, writes, members: entries }));
+  return Buffer.from(JSON.stringify({ format: FORM.format, change, writes, members: entries }));
 }
 
 /** Throws ClusterError `record-damaged`, or `record-format` when a newer program wrote it. */
 export function decodeMembersRecord(bytes: Bytes): MembersRecord {
-  let found: unknown;
-  try {
-    found = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
-  } catch (cause) {
-    throw damaged('it is not JSON', cause);
-  }
-  const format = typeof found === 'object' && found !== null && 'format' in found ? found.format : undefined;
-  if (typeof format === 'number' && format > FORMAT) {
-    const text = `Cannot read the members record: it has format ${format} and this program knows ${FORMAT}`;
-    throw new ClusterError('record-format', `${text} (use a newer version)`);
-  }
-  if (format !== FORMAT || !isRecord(found)) throw damaged('fields are missing or wrong');
-  const { change, writes, members } = found;
-  if (members.length > MEMBERS_MAX) throw damaged(`${members.length} members, at most ${MEMBERS_MAX}`);
-  if (new Set(members.map(({ name }) => name)).size < members.length) throw damaged('a name is there twice');
+  const { change, writes, members } = readRecordForm(FORM, bytes, isRecord);
+  if (members.length > MEMBERS_MAX)
+    throw damagedRecord(FORM, `${members.length} members, at most ${MEMBERS_MAX}`);
+  if (new Set(members.map(({ name }) => name)).size < members.length)
+    throw damagedRecord(FORM, 'a name is there twice');
   const ignorant = members.find(({ knows }) => knows < writes);
   if (ignorant !== undefined)
-    throw damaged(`format ${writes} is written, and ${ignorant.name} knows ${ignorant.knows}`);
+    throw damagedRecord(FORM, `format ${writes} is written, and ${ignorant.name} knows ${ignorant.knows}`);
   return {
     change,
     writes,
@@ -67,11 +62,6 @@ export function decodeMembersRecord(bytes: Bytes): MembersRecord {
       return { name, incarnation, peerUrls, clientUrls, knows, counter };
     }),
   };
-}
-
-function damaged(found: string, cause?: unknown): ClusterError {
-  const text = `Cannot read the members record: ${found} (stop all nodes, delete it, and start them again)`;
-  return new ClusterError('record-damaged', text, { cause });
 }
 
 function isRecord(found: unknown): found is MembersRecord {
@@ -95,12 +85,4 @@ function isMember(found: unknown): found is RegisteredMember {
     isCount(member.knows, 1) &&
     isCount(member.counter, 0)
   );
-}
-
-function isTexts(found: unknown): found is readonly string[] {
-  return Array.isArray(found) && found.every((text) => typeof text === 'string');
-}
-
-function isCount(found: unknown, min: number): found is number {
-  return Number.isSafeInteger(found) && (found as number) >= min;
 }
