@@ -188,6 +188,21 @@ describe('a follower', () => {
     expect(it.engine.reads).toBe(1);
   });
 
+  it('promise 10: applies what waited in several turns, and what comes meanwhile behind it', async () => {
+    const it = await FollowerWorld.of();
+    const before = it.sequence;
+    for (let i = 0; i < 3000; i++) it.follower.commit(await it.commit('k', String(i)));
+    it.follower.announce(it.leader.store.sequence);
+    expect(it.sequence - before).toBe(128);
+    it.follower.commit(await it.commit('k', 'last'));
+    it.follower.announce(it.leader.store.sequence);
+    expect(it.sequence - before).toBe(128);
+    await turns(30);
+    expect(it.sequence).toBe(it.leader.store.sequence);
+    expect((await it.world.range(ALL)).kvs).toMatchObject([{ value: 'last' }]);
+    expect(it.engine.reads).toBe(0);
+  });
+
   it('promise 7: drops what waits beyond a bound, and reads it from the engine', async () => {
     const it = await FollowerWorld.of({ receivedBytesMax: 1500 });
     const commits: (readonly CommittedChunk[])[] = [];

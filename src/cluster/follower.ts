@@ -7,9 +7,13 @@ import type { PeerChunk } from '../wire/peer-message.ts';
 import { isCorruption } from './corruption.ts';
 import { planted } from './faults.ts';
 import type { ClusterFaults } from './faults.ts';
+import { bytesOf, ReceivedCommits } from './received-commits.ts';
 
 /** Commits that wait for what is before them, in bytes; more are dropped, and read from the engine later. */
 const RECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+/** So much of what was received is applied in one turn. */
+const APPLIED_COMMITS_MAX = 128;
+const APPLIED_BYTES_MAX = 1024 * 1024;
 /** Readers that wait for what is not applied yet; more are refused. */
 const READERS_MAX = 65_536;
 const RETRY_MS = 20;
@@ -54,8 +58,9 @@ interface Reader {
 export class Follower {
   readonly #options: FollowerOptions;
   #announced = 0;
-  #received: (readonly PeerChunk[])[] = [];
-  #receivedBytes = 0;
+  readonly #received = new ReceivedCommits();
+  /** More of what was received is applied in the next turn. */
+  #isDue = false;
   #readers: Reader[] = [];
   /** What any of them waits for at least. */
   #lowest = Infinity;
@@ -86,7 +91,7 @@ export class Follower {
   async stop(): Promise<void> {
     this.#following?.abort();
     this.#following = undefined;
-    this.#drop();
+    this.#received.clear();
     await this.#catchingUp;
   }
 
@@ -102,10 +107,9 @@ export class Follower {
   /** A whole commit, behind those that were pushed before. */
   commit(chunks: readonly PeerChunk[]): void {
     if (this.#following === undefined) return;
-    for (const { bytes } of chunks) this.#receivedBytes += bytes.length;
+    this.#received.push(chunks);
     const { receivedBytesMax = RECEIVED_BYTES_MAX } = this.#options;
-    if (this.#receivedBytes > receivedBytesMax) this.#drop();
-    else this.#received.push(chunks);
+    if (this.#received.bytes > receivedBytesMax) this.#received.clear();
     this.#advance();
   }
 
@@ -163,11 +167,6 @@ export class Follower {
     });
   }
 
-  #drop(): void {
-    this.#received = [];
-    this.#receivedBytes = 0;
-  }
-
   /** Applies what can be, and reads what is missing. */
   #advance(): void {
     if (this.#following === undefined) return;
@@ -185,7 +184,7 @@ export class Follower {
       this.#options.logger.warn('cannot apply what the leader has pushed, it is read from the engine', {
         error,
       });
-      this.#drop();
+      this.#received.clear();
     }
     // Who was told of a commit may have ended this.
     const following = this.#isFollowing();
@@ -203,24 +202,33 @@ export class Follower {
 
   #applyReceived(): void {
     const { store } = this.#options;
-    while (this.#isContinued()) {
-      const chunks = this.#received[0]!;
+    let commits = 0;
+    let bytes = 0;
+    while (!this.#isDue && this.#isContinued()) {
+      const chunks = this.#received.first ?? [];
       if ((chunks.at(-1)?.sequence ?? 0) > this.#announced) return;
-      this.#shift();
+      if (commits++ === APPLIED_COMMITS_MAX || bytes >= APPLIED_BYTES_MAX) return this.#applyLater();
+      bytes += bytesOf(chunks);
+      this.#received.shift();
       store.apply(chunks.map(asStored));
     }
+  }
+
+  /** Calls that came meanwhile go first. */
+  #applyLater(): void {
+    this.#isDue = true;
+    this.#options.scheduler.soon(() => {
+      this.#isDue = false;
+      this.#advance();
+    });
   }
 
   /** Whether what was received goes on from what is applied: then there is no gap. */
   #isContinued(): boolean {
     const { sequence } = this.#options.store;
-    while ((this.#received[0]?.at(-1)?.sequence ?? Infinity) <= sequence) this.#shift();
-    const first = this.#received[0]?.[0];
+    while ((this.#received.first?.at(-1)?.sequence ?? Infinity) <= sequence) this.#received.shift();
+    const first = this.#received.first?.[0];
     return first !== undefined && first.sequence <= sequence + 1;
-  }
-
-  #shift(): void {
-    for (const { bytes } of this.#received.shift() ?? []) this.#receivedBytes -= bytes.length;
   }
 
   /** Never rejects, but with a bug. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { SharedAsk } from './shared-ask.ts';
 
-function world(options: { joins?: boolean; askersMax?: number } = {}) {
+function world(options: { joins?: boolean; askersMax?: number; pacedFrom?: number; pacedMs?: number } = {}) {
   const time = new ManualTime();
   const sent: number[] = [];
   const told: string[] = [];
