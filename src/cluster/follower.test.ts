@@ -188,10 +188,10 @@ describe('a follower', () => {
     expect(it.engine.reads).toBe(1);
   });
 
-  it('promise 10: applies what waited in several turns, and what comes meanwhile behind it', async () => {
+  it('applies what waited in several turns, and what comes meanwhile behind it', async () => {
     const it = await FollowerWorld.of();
     const before = it.sequence;
-    for (let i = 0; i < 3000; i++) it.follower.commit(await it.commit('k', String(i)));
+    for (let i = 0; i < 600; i++) it.follower.commit(await it.commit('k', String(i)));
     it.follower.announce(it.leader.store.sequence);
     expect(it.sequence - before).toBe(128);
     it.follower.commit(await it.commit('k', 'last'));
