@@ -1,5 +1,5 @@
 import type { Bytes } from '../base/index.ts';
-import { assert } from '../base/index.ts';
+import { assert, pause } from '../base/index.ts';
 import type { Store, StoreErrorCode } from '../store/index.ts';
 import type { ClusterMember, ClusterNodeApi, ForwardedAnswer } from './cluster-node-api.ts';
 import type { ClusterNodeOptions, StoreListener } from './cluster-node-options.ts';
@@ -7,6 +7,8 @@ import { ClusterError } from './errors.ts';
 import type { MemberFacts } from './members.ts';
 import { NodeParts } from './node-parts.ts';
 import { NodeRole } from './node-role.ts';
+
+const CLOSE_MS_MAX = 1000;
 
 /** One node of a cluster: what the services ask of it, its start and its end. `NodeRole` decides when it leads. */
 export class ClusterNode implements ClusterNodeApi {
@@ -110,9 +112,20 @@ export class ClusterNode implements ClusterNodeApi {
     else void this.#role.moveLeader(member, done);
   }
 
-  /** Proposals are committed, the lead is handed over, the registration removed, the store closed. The engine stays open. */
+  /**
+   * Proposals are committed, the lead is handed over, the registration removed, the store closed: what an engine that hangs
+   * has not done within a second is left behind. The engine stays open.
+   */
   close(): Promise<void> {
-    return (this.#closing ??= this.#role.close().then(() => this.#parts.close()));
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    const done = new AbortController();
+    const late = pause(this.#options.store.scheduler, CLOSE_MS_MAX, done.signal);
+    await Promise.race([this.#role.close(), late]);
+    await Promise.race([this.#parts.close(), late]);
+    done.abort();
   }
 
   async #start(): Promise<void> {

@@ -1,0 +1,110 @@
+/**
+ * Goal: what befalls the store or the engine under a node ends in what the design says, and said aloud. Method: real nodes
+ * on one memory engine, whose content and answers a test changes.
+ */
+import { describe, expect, it } from 'vitest';
+import { LogKeys } from '../../src/log/index.ts';
+import { AlarmType } from '../../src/store/index.ts';
+import { ClusterWorld, EAGER, Seat, sweep, value } from './cluster-world.ts';
+
+const refused = (code: string): unknown => expect.objectContaining({ code });
+
+describe('an engine that does not answer', () => {
+  it('is waited for at the start', async () => {
+    const world = await ClusterWorld.of(['a', 'b']);
+    const seat = new Seat('c', world.time, world.engine, 1);
+    seat.trouble = 'away';
+    let hasStarted = false;
+    const starting = world.start(seat, 3, {}).then(() => (hasStarted = true));
+    await world.time.advance(5000);
+    expect(hasStarted).toBe(false);
+    seat.trouble = undefined;
+    await world.wait(starting);
+    await world.wait(seat.node.whenReadable());
+    expect(await world.wait(seat.put('a', '1'))).toBe(0);
+    expect(value(await world.wait(seat.range('a')))).toBe('1');
+  });
+
+  it.each([true, false])('does not keep a node from closing (it leads: %s)', async (leads) => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const seat = leads ? world.leader : world.followers[0]!;
+    seat.trouble = 'hangs';
+    await world.time.advance(250);
+    let isClosed = false;
+    void seat.node.close().then(() => (isClosed = true));
+    expect(await world.until(() => isClosed)).toBeLessThan(1100);
+  });
+});
+
+describe('a node whose log cannot be gone on with', () => {
+  async function isCorrupt(world: ClusterWorld, seat: Seat, shown: string): Promise<void> {
+    const { store } = seat.node;
+    await world.until(() => store.status().refusal === 'Corrupt');
+    const { node } = seat;
+    expect(store.status().alarms).toEqual([{ member: node.memberId, alarm: AlarmType.corrupt }]);
+    const { sequence } = store;
+    expect(value(await world.wait(seat.range('a', true)))).toBe(shown);
+    await expect(world.wait(seat.range('a'))).rejects.toEqual(refused('Corrupt'));
+    for (const other of world.seats) if (other !== seat) world.kill(other);
+    await world.time.advance(10_000);
+    expect(node.store).toBe(store);
+    expect([store.sequence, node.leads]).toEqual([sequence, false]);
+    expect(value(await world.wait(seat.range('a', true)))).toBe(shown);
+    await world.wait(node.close());
+  }
+
+  it('promise 1: a follower whose store has forgotten raises CORRUPT, and shows on what it has', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const [follower] = world.followers;
+    const backup = await world.stored();
+    await world.wait(world.leader.put('a', '1'));
+    expect(value(await world.wait(follower!.range('a')))).toBe('1');
+    world.network.cut(follower!.url);
+    await world.wait(world.leader.put('a', '2'));
+    await world.store(...backup);
+    world.network.mend(follower!.url);
+    await isCorrupt(world, follower!, '1');
+  });
+
+  it('a follower that meets a damaged chunk raises CORRUPT, and shows on what it has', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const { leader } = world;
+    const [follower] = world.followers;
+    await world.wait(leader.put('a', '1'));
+    expect(value(await world.wait(follower!.range('a')))).toBe('1');
+    world.network.cut(follower!.url);
+    await world.wait(leader.put('a', '2'));
+    const key = Buffer.from(new LogKeys('test').slot(leader.node.store.sequence));
+    const found = (await world.stored()).find((entry) => Buffer.compare(entry.key, key) === 0);
+    const chunk = Buffer.from(found!.value);
+    chunk[chunk.length - 1]! ^= 1;
+    await world.wait(leader.put('a', '3'));
+    await world.store({ key, value: chunk });
+    world.network.mend(follower!.url);
+    await isCorrupt(world, follower!, '1');
+  });
+});
+
+describe('a sweep that has passed a node', () => {
+  it('promise 5: which then takes over begins a new state first, and leads with that', async () => {
+    const world = await ClusterWorld.of(['a', 'b'], { store: { cleanerLimits: EAGER } });
+    const { leader } = world;
+    const [follower] = world.followers;
+    const { node } = follower!;
+    await world.wait(leader.put('k0', 'hidden by a removal that the sweep drops'));
+    await world.wait(follower!.range('k0'));
+    const before = node.store;
+    const replaced: unknown[] = [];
+    node.onStore((store) => void replaced.push(store));
+    world.network.cut(follower!.url);
+    await sweep(world, leader);
+    world.kill(leader);
+    const tookMs = await world.until(() => node.leads);
+    expect(tookMs).toBeLessThan(6000);
+    expect(node.store).not.toBe(before);
+    expect(replaced).toEqual([node.store]);
+    expect(value(await world.wait(follower!.range('k0')))).toBe(undefined);
+    expect(value(await world.wait(follower!.range('last')))).toBe('2');
+    expect(await world.wait(follower!.put('last', '3'))).toBe(0);
+  });
+});
