@@ -3,6 +3,8 @@
  * on one memory engine, whose content and answers a test changes.
  */
 import { describe, expect, it } from 'vitest';
+import { decodeLeaderRecord } from '../../src/cluster/index.ts';
+import type { LeaderRecord } from '../../src/cluster/index.ts';
 import { LogKeys } from '../../src/log/index.ts';
 import { AlarmType } from '../../src/store/index.ts';
 import { ClusterWorld, EAGER, Seat, sweep, value } from './cluster-world.ts';
@@ -29,6 +31,7 @@ describe('an engine that does not answer', () => {
     const world = await ClusterWorld.of(['a', 'b', 'c']);
     const seat = leads ? world.leader : world.followers[0]!;
     seat.trouble = 'hangs';
+    void seat.put('a', '1');
     await world.time.advance(250);
     let isClosed = false;
     void seat.node.close().then(() => (isClosed = true));
@@ -37,6 +40,12 @@ describe('an engine that does not answer', () => {
 });
 
 describe('a node whose log cannot be gone on with', () => {
+  async function leaderRecord(world: ClusterWorld): Promise<LeaderRecord> {
+    const key = Buffer.from('engram/test/leader');
+    const found = (await world.stored()).find((entry) => Buffer.compare(entry.key, key) === 0);
+    return decodeLeaderRecord(found!.value);
+  }
+
   async function isCorrupt(world: ClusterWorld, seat: Seat, shown: string): Promise<void> {
     const { store } = seat.node;
     await world.until(() => store.status().refusal === 'Corrupt');
@@ -46,7 +55,12 @@ describe('a node whose log cannot be gone on with', () => {
     expect(value(await world.wait(seat.range('a', true)))).toBe(shown);
     await expect(world.wait(seat.range('a'))).rejects.toEqual(refused('Corrupt'));
     for (const other of world.seats) if (other !== seat) world.kill(other);
+    await world.time.advance(1000);
+    const record = await leaderRecord(world);
     await world.time.advance(10_000);
+    // It does not keep those from leading who can.
+    expect(record.name !== seat.name || record.released).toBe(true);
+    expect(await leaderRecord(world)).toEqual(record);
     expect(node.store).toBe(store);
     expect([store.sequence, node.leads]).toEqual([sequence, false]);
     expect(value(await world.wait(seat.range('a', true)))).toBe(shown);
@@ -66,23 +80,27 @@ describe('a node whose log cannot be gone on with', () => {
     await isCorrupt(world, follower!, '1');
   });
 
-  it('a follower that meets a damaged chunk raises CORRUPT, and shows on what it has', async () => {
-    const world = await ClusterWorld.of(['a', 'b', 'c']);
-    const { leader } = world;
-    const [follower] = world.followers;
-    await world.wait(leader.put('a', '1'));
-    expect(value(await world.wait(follower!.range('a')))).toBe('1');
-    world.network.cut(follower!.url);
-    await world.wait(leader.put('a', '2'));
-    const key = Buffer.from(new LogKeys('test').slot(leader.node.store.sequence));
-    const found = (await world.stored()).find((entry) => Buffer.compare(entry.key, key) === 0);
-    const chunk = Buffer.from(found!.value);
-    chunk[chunk.length - 1]! ^= 1;
-    await world.wait(leader.put('a', '3'));
-    await world.store({ key, value: chunk });
-    world.network.mend(follower!.url);
-    await isCorrupt(world, follower!, '1');
-  });
+  it.each(['catches up', 'takes over'])(
+    'a node that meets a damaged chunk when it %s raises CORRUPT, and shows on what it has',
+    async (when) => {
+      const world = await ClusterWorld.of(['a', 'b', 'c']);
+      const { leader } = world;
+      const [follower] = world.followers;
+      await world.wait(leader.put('a', '1'));
+      expect(value(await world.wait(follower!.range('a')))).toBe('1');
+      world.network.cut(follower!.url);
+      await world.wait(leader.put('a', '2'));
+      const key = Buffer.from(new LogKeys('test').slot(leader.node.store.sequence));
+      const found = (await world.stored()).find((entry) => Buffer.compare(entry.key, key) === 0);
+      const chunk = Buffer.from(found!.value);
+      chunk[chunk.length - 1]! ^= 1;
+      await world.wait(leader.put('a', '3'));
+      await world.store({ key, value: chunk });
+      if (when === 'catches up') world.network.mend(follower!.url);
+      else for (const other of world.seats) if (other !== follower) world.kill(other);
+      await isCorrupt(world, follower!, '1');
+    },
+  );
 });
 
 describe('a sweep that has passed a node', () => {
