@@ -162,7 +162,18 @@ export function rewrite(parts: readonly Judged[], formatMin: number): Rewritten 
   const entriesLength = length - CHUNK_HEADER_LENGTH;
   writeChunkHeader(
     value,
-    { format, epoch, first, last, continues, swept, cleanedRevision, cleanedSequence, entryCount, entriesLength },
+    {
+      format,
+      epoch,
+      first,
+      last,
+      continues,
+      swept,
+      cleanedRevision,
+      cleanedSequence,
+      entryCount,
+      entriesLength,
+    },
     0,
   );
   return { last, bytes: length, entries: entryCount, removals, value };
