@@ -12,7 +12,7 @@ import {
 } from '../../test/property/store-world.ts';
 import { SeededRandom, silentLogger } from '../base/index.ts';
 import { EngineError } from '../engine/index.ts';
-import type { Entry, Snapshot } from '../engine/index.ts';
+import type { Entry, Snapshot, Write } from '../engine/index.ts';
 import type { CommittedChunk, LogError } from '../log/index.ts';
 import { LogKeys } from '../log/index.ts';
 import type { PeerChunk } from '../wire/peer-message.ts';
@@ -51,7 +51,7 @@ class ReadEngine extends GatedEngine {
     return found;
   }
 
-  async write(...writes: readonly Entry[]): Promise<void> {
+  async write(...writes: readonly Write[]): Promise<void> {
     await this.commit({ conditions: [], writes }, new AbortController().signal);
   }
 }
@@ -237,13 +237,33 @@ describe('a follower', () => {
     const chunks = await it.commit('a');
     it.engine.failure = new EngineError('unavailable', 'away');
     it.follower.announce(last(chunks));
-    await it.world.time.advance(10_000);
+    for (let i = 0; i < 100; i++) {
+      await it.world.time.advance(100);
+      // What is announced meanwhile does not mend the engine.
+      it.follower.announce(last(await it.commit('a')));
+    }
     expect(it.engine.reads).toBeGreaterThan(8);
     expect(it.engine.reads).toBeLessThan(30);
     expect(it.warnings).toHaveLength(1);
     it.engine.failure = undefined;
     await it.world.time.advance(1000);
     expect(await it.keys()).toEqual(['a']);
+  });
+
+  it('goes on at once when more is announced, if it waits for that and not for the engine', async () => {
+    const it = await FollowerWorld.of();
+    const chunks = await it.commit('a');
+    const next = await it.commit('b');
+    // As behind a merge: what is stored reaches beyond what is announced.
+    const slot = new LogKeys('test').slot(last(chunks));
+    await it.engine.write({ key: slot, value: undefined });
+    it.follower.announce(last(chunks));
+    await it.world.time.advance(5000);
+    const { reads } = it.engine;
+    expect(reads).toBeLessThan(20);
+    it.follower.announce(last(next));
+    await turns();
+    expect(it.engine.reads).toBe(reads + 1);
   });
 
   it('answers readers when what they wait for is applied, and refuses them when that takes too long', async () => {

@@ -71,6 +71,8 @@ export class Follower {
   #catchingUp: Promise<void> | undefined;
   /** Ends the pause before the next attempt to read from the engine. */
   #pausing = new AbortController();
+  /** That pause waits for more to be announced, and not for an engine that has failed. */
+  #wakesOnNews = false;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -115,6 +117,7 @@ export class Follower {
 
   /** A leader that holds its lease has committed everything up to here. */
   announce(sequence: number): void {
+    if (sequence > this.#announced && this.#wakesOnNews) this.#pausing.abort();
     this.#announced = Math.max(this.#announced, sequence);
     this.#options.store.announce(sequence);
     if (this.#readers.length > 0) this.#answer();
@@ -237,9 +240,11 @@ export class Follower {
     let attempt = 0;
     while (!signal.aborted && store.sequence < this.#announced && !this.#isContinued()) {
       const before = store.sequence;
+      this.#wakesOnNews = true;
       try {
         await store.catchUp(this.#announced);
       } catch (error) {
+        this.#wakesOnNews = false;
         if (this.#isOver(error, attempt)) {
           this.#following = undefined;
           return;

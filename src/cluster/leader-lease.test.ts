@@ -153,6 +153,20 @@ describe('the leader lease', () => {
     await lease.stop();
   });
 
+  it('holds nothing after it was stopped, and has nothing to give up', async () => {
+    const world = new LeaseWorld();
+    const { lease } = world;
+    lease.start();
+    await world.run(50);
+    expect(lease.epoch).toBe(1);
+    await lease.stop();
+    expect([lease.epoch, lease.holds()]).toEqual([undefined, false]);
+    let isReleased = false;
+    void lease.release('').then(() => (isReleased = true));
+    await world.run(50);
+    expect(isReleased).toBe(true);
+  });
+
   it('does not wait for a claim that another was faster with', async () => {
     const world = new LeaseWorld();
     const { lease, engine, told } = world;

@@ -194,7 +194,8 @@ export class NodeParts {
 
   #linkListener(): LeaderLinkListener {
     const announced = (sequence: number): void => {
-      this.news.heard();
+      // Without its lease a leader announces nothing: another may lead.
+      if (sequence > 0) this.news.heard();
       this.stores.announce(sequence);
     };
     return {

@@ -29,6 +29,8 @@ export class NodeRole implements NodeEvents {
   #isHandingOver = false;
   #isCorrupt = false;
   #isEnded = false;
+  #end: () => void = () => undefined;
+  readonly #whenEnded = new Promise<void>((resolve) => (this.#end = resolve));
   /** Told why the only node could not begin. */
   #failStart: ((error: unknown) => void) | undefined;
 
@@ -56,6 +58,7 @@ export class NodeRole implements NodeEvents {
   /** Gives the lead up, when what was proposed is committed, and takes no other. The store is closed. */
   async close(): Promise<void> {
     this.#isEnded = true;
+    this.#end();
     const { peers, stores, claim, asker, forwarder } = this.#parts;
     // Who has not claimed the lead by now takes it from nobody who could use it.
     if (claim.epoch === undefined && this.#changing === undefined) void claim.stop();
@@ -77,8 +80,8 @@ export class NodeRole implements NodeEvents {
     await this.#giveUp(member.incarnation);
     this.#isHandingOver = false;
     this.#follow();
-    const moved = news.whenNext();
-    await this.#within(requestTimeoutMs, moved);
+    const decided = Promise.race([news.whenNext(), this.#whenEnded]);
+    await this.#within(requestTimeoutMs, decided);
     done(news.name === member.name ? undefined : 'Timeout');
   }
 

@@ -39,6 +39,20 @@ describe('an engine that does not answer', () => {
   });
 });
 
+it('a hand-over that nobody takes ends when the node is closed', async () => {
+  const world = await ClusterWorld.of(['a', 'b']);
+  const { leader } = world;
+  const [target] = world.followers;
+  await world.time.advance(1100);
+  const ended: unknown[] = [];
+  leader.node.moveLeader(target!.node.memberId, (refusal) => ended.push(refusal));
+  world.kill(target!);
+  await world.time.advance(100);
+  expect(ended).toEqual([]);
+  await world.wait(leader.node.close());
+  expect(ended).toEqual(['Timeout']);
+});
+
 describe('a node whose log cannot be gone on with', () => {
   async function leaderRecord(world: ClusterWorld): Promise<LeaderRecord> {
     const key = Buffer.from('engram/test/leader');
@@ -104,6 +118,41 @@ describe('a node whose log cannot be gone on with', () => {
 });
 
 describe('a sweep that has passed a node', () => {
+  it('promise 5: and then the new state, too, before it was shown, does not keep it from leading', async () => {
+    const world = await ClusterWorld.of(['a', 'b'], { store: { cleanerLimits: EAGER } });
+    const { leader } = world;
+    const [follower] = world.followers;
+    const { node, url } = follower!;
+    await world.wait(leader.put('k0', 'hidden by a removal that the sweep drops'));
+    await world.wait(follower!.range('k0'));
+    world.network.cut(url);
+    await sweep(world, leader);
+    const { store } = node;
+    const catchUp = store.catchUp.bind(store);
+    store.catchUp = async (sequence) => {
+      store.catchUp = catchUp;
+      try {
+        await catchUp(sequence);
+      } finally {
+        world.network.cut(url);
+        follower!.trouble = 'away';
+      }
+    };
+    world.network.mend(url);
+    await world.until(() => follower!.trouble === 'away');
+    // More than was announced: what is read anew is not shown.
+    await world.wait(leader.put('later', '1'));
+    follower!.trouble = undefined;
+    await world.time.advance(3000);
+    expect(node.store).toBe(store);
+    await sweep(world, leader);
+    await sweep(world, leader);
+    world.kill(leader);
+    expect(await world.until(() => node.leads)).toBeLessThan(6000);
+    expect(value(await world.wait(follower!.range('last')))).toBe('2');
+    expect(value(await world.wait(follower!.range('k0')))).toBe(undefined);
+  });
+
   it('promise 5: which then takes over begins a new state first, and leads with that', async () => {
     const world = await ClusterWorld.of(['a', 'b'], { store: { cleanerLimits: EAGER } });
     const { leader } = world;
