@@ -37,6 +37,10 @@ export class Alone implements LeadClaim {
     return this.#epoch !== undefined;
   }
 
+  isOverdue(): boolean {
+    return false;
+  }
+
   look(): void {
     // There is nobody to look for.
   }

@@ -6,6 +6,8 @@ export interface LeadClaim {
   start(): void;
   /** Whether no other node can have begun an epoch yet. Cheap: asked for every answer. */
   holds(): boolean;
+  /** Whether it ended so long ago, and could not be renewed, that others would have it by now, were they not kept from it. */
+  isOverdue(): boolean;
   /** Looks at once whether the lead can be had, instead of at the next turn. */
   look(): void;
   /**

@@ -11,6 +11,9 @@ import { SharedRecord } from './shared-record.ts';
 /** A candidate waits longer than the lease by this: clocks may run 10 % fast or slow, and the holder's began earlier. */
 const CANDIDATE_WAIT = 1.25;
 
+/** In lease times after its end: long enough for another to have claimed it, and to have taken the log over. */
+const OVERDUE_LEASES = 3;
+
 export interface LeaderLeaseOptions {
   readonly engine: Engine;
   readonly key: Bytes;
@@ -88,6 +91,11 @@ export class LeaderLease implements LeadClaim {
   /** Whether no other node can have begun an epoch yet. */
   holds(): boolean {
     return this.#options.clock.nowMs() < this.#untilMs;
+  }
+
+  isOverdue(): boolean {
+    const { clock, leaseMs } = this.#options;
+    return this.#held !== undefined && clock.nowMs() > this.#untilMs + OVERDUE_LEASES * leaseMs;
   }
 
   /** The epoch that this node has claimed and, as far as it knows, still has. */

@@ -31,6 +31,8 @@ export interface NodeEvents {
   claimed(): void;
   renewed(): void;
   lost(): void;
+  /** This node goes on writing, though its lease has not been renewed for long. */
+  overdue(): void;
   /** Another holds the lease, as far as is known. */
   follows(record: LeaderRecord): void;
   /** Whether this node follows now. */
@@ -162,7 +164,10 @@ export class NodeParts {
       index: this.peers && { always: proof.isByHead, ask: (done) => asker.ask(done) },
       ...{ requestTimeoutMs, faults: this.#options.store.faults ?? NO_FAULTS },
       isFollowing: () => this.#events().isFollowing(),
-      committed: (chunks) => this.peers?.replicator.committed(chunks),
+      committed: (chunks) => {
+        this.peers?.replicator.committed(chunks);
+        if (this.claim.isOverdue()) this.#events().overdue();
+      },
       deposed: (why) => this.#events().deposed(why),
       corrupt: (error) => this.#events().corrupt(error),
       failed: this.failed,

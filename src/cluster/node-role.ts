@@ -107,6 +107,15 @@ export class NodeRole implements NodeEvents {
     this.#parts.stores.store.depose();
   }
 
+  /**
+   * Whoever has the lease next loses every race for the head against a leader that keeps writing: then all is refused for
+   * as long as that lasts but plain writes. So it leads no more.
+   */
+  overdue(): void {
+    this.#options.store.logger.error('the leader lease could not be renewed for long, though writes succeed');
+    this.lost();
+  }
+
   follows(record: LeaderRecord): void {
     const { news, claim, peers } = this.#parts;
     news.recorded(record);

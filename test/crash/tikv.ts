@@ -10,8 +10,10 @@ import { checkStore, Knowledge } from './workload.ts';
 
 const LANES = 8;
 
+/** Several servers run beside each other, so each has a peer port of its own. */
 export function tikvFlags(pd: readonly string[], keyspace = 'crash'): string[] {
-  return ['--engine=tikv', `--tikv-pd=${pd.join(',')}`, `--keyspace=${keyspace}`];
+  const peers = '--listen-peer-urls=http://127.0.0.1:0';
+  return ['--engine=tikv', `--tikv-pd=${pd.join(',')}`, `--keyspace=${keyspace}`, peers];
 }
 
 async function withFixture<T>(use: (cluster: FixtureCluster) => Promise<T>): Promise<T> {

@@ -11,6 +11,7 @@ import { findTool } from '../../scripts/tools.ts';
 import { run } from '../support/process.ts';
 import { print, suite } from '../support/suite.ts';
 import * as checks from './checks.ts';
+import { tikvFlags } from '../crash/tikv.ts';
 import { FixtureCluster } from '../support/tikv/fixture.ts';
 import { ControlPlane } from './control-plane.ts';
 import { Etcdctl } from './etcdctl.ts';
@@ -37,7 +38,7 @@ kubernetes.finish();
 
 async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise<void> {
   const cluster = values.engine === 'tikv' ? await FixtureCluster.start({ stores: 3 }) : undefined;
-  const engine = cluster === undefined ? [] : ['--engine=tikv', `--tikv-pd=${cluster.pd.join(',')}`];
+  const engine = cluster === undefined ? [] : tikvFlags(cluster.pd, 'kubernetes');
   const plane = await ControlPlane.create(apiserver!, { tls: !values.plain, engine });
   const { check } = kubernetes;
   plane.startEngram();

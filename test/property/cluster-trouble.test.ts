@@ -53,6 +53,33 @@ it('a hand-over that nobody takes ends when the node is closed', async () => {
   expect(ended).toEqual(['Timeout']);
 });
 
+it('a leader that writes, but cannot renew its lease, leads no more: else it keeps others from taking over', async () => {
+  const world = await ClusterWorld.of(['a', 'b']);
+  const { leader } = world;
+  const [candidate] = world.followers;
+  // It stands for one that claims, and loses every race for the head against the writes.
+  candidate!.trouble = 'away';
+  let land = (): void => undefined;
+  leader.stalledLease = new Promise<void>((resolve) => (land = resolve));
+  const writing = async (): Promise<void> => {
+    while (leader.node.leads) {
+      await leader.put('a', '1').catch(() => undefined);
+      await new Promise<void>((resolve) => leader.scheduler.after(10, resolve));
+    }
+  };
+  void writing();
+  // Nothing else could be done meanwhile, but others might have been slow to claim it.
+  await world.time.advance(2400);
+  expect(leader.node.leads).toBe(true);
+  await world.time.advance(1000);
+  expect(leader.node.leads).toBe(false);
+  candidate!.trouble = undefined;
+  await world.until(() => candidate!.node.leads);
+  expect(await world.wait(candidate!.put('a', '2'))).toBe(0);
+  land();
+  expect(value(await world.wait(leader.range('a')))).toBe('2');
+});
+
 describe('a node whose log cannot be gone on with', () => {
   async function leaderRecord(world: ClusterWorld): Promise<LeaderRecord> {
     const key = Buffer.from('engram/test/leader');

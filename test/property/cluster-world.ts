@@ -23,6 +23,8 @@ export class Seat {
   isDead = false;
   /** Its engine does not answer it, or says that it cannot. */
   trouble: 'hangs' | 'away' | undefined;
+  /** What it commits to the leader record is not sent before this has settled. */
+  stalledLease: Promise<void> = Promise.resolve();
   /** What it commits is not sent before this has settled. */
   stalled: Promise<void> = Promise.resolve();
   readonly #engine: Engine;
@@ -54,6 +56,8 @@ export class Seat {
       snapshot: () => unlessDead(() => engine.snapshot()),
       commit: async (batch, signal) => {
         await this.stalled;
+        const isLease = batch.writes.some(({ key }) => Buffer.from(key).toString().endsWith('/leader'));
+        if (isLease) await this.stalledLease;
         return unlessDead(() => engine.commit(batch, signal));
       },
       sizeBytes: () => engine.sizeBytes(),
