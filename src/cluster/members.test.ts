@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { listed, MembersWorld, names } from '../../test/support/cluster/members-world.ts';
 import type { Node } from '../../test/support/cluster/members-world.ts';
+import { EngineError } from '../engine/index.ts';
 import { ClusterError } from './errors.ts';
 import { decodeMembersRecord, EMPTY_MEMBERS, encodeMembersRecord, MEMBERS_MAX } from './members-record.ts';
 import type { MembersRecord } from './members-record.ts';
@@ -375,6 +376,19 @@ describe('the members record', () => {
     for (const node of [a, b, c]) {
       expect(node.refusals).toEqual([]);
       expect(node.warnings).toEqual(['the members record cannot be read']);
+    }
+  });
+
+  it('does not stop a node that runs when the engine refuses to read it, whatever the reason', async () => {
+    const { it, a, b, c } = await three();
+    it.refusal = new EngineError('corrupt', 'an answer that makes no sense');
+    await it.run(20_000);
+    it.refusal = undefined;
+    await it.run(4000);
+    for (const node of [a, b, c]) {
+      expect(node.refusals).toEqual([]);
+      expect(node.warnings).toEqual(['the members record cannot be read']);
+      expect(listed(node)).toBe('a b c');
     }
   });
 });

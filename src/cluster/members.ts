@@ -146,7 +146,7 @@ export class Members {
         await this.#beat();
       } catch (error) {
         if (signal.aborted || !(error instanceof Error) || isClosed(error)) return;
-        if (isRecordTrouble(error)) this.#away('the members record cannot be read', error);
+        if (isTrouble(error)) this.#away('the members record cannot be read', error);
         else return scheduler.soon(() => onRefused(error));
       }
     }
@@ -283,7 +283,9 @@ export class Members {
 }
 
 /** What may be repaired, or belongs to a newer program, while this node goes on serving. */
-function isRecordTrouble(error: Error): boolean {
+/** What is wrong with the record or the engine: the node leads or follows on, and tries again. */
+function isTrouble(error: Error): boolean {
+  if (error instanceof EngineError) return true;
   return error instanceof ClusterError && (error.code === 'record-damaged' || error.code === 'record-format');
 }
 

@@ -154,8 +154,10 @@ export class NodeRole implements NodeEvents {
         error,
       },
     );
-    const { stores, claim } = this.#parts;
+    const { stores, claim, forwarder } = this.#parts;
     stores.store.raiseCorrupt();
+    // Whom it would give calls on to may be as wrong, or there is nobody: its own store refuses them, and says why.
+    forwarder.serveLocally(this.#options.serve);
     // Others need not wait for the end of a lease that it may hold.
     void claim.release('').then(() => claim.stop());
     void stores.stop();

@@ -1,3 +1,5 @@
+import { pause } from '../base/index.ts';
+import { EngineError } from '../engine/index.ts';
 import type { Deposition } from '../log/index.ts';
 import { LogError } from '../log/index.ts';
 import type { Store } from '../store/index.ts';
@@ -6,6 +8,9 @@ import type { StoreListener } from './cluster-node-options.ts';
 import { isCorruption } from './corruption.ts';
 import { ServedStore } from './served-store.ts';
 import type { ServedStoreParts } from './served-store.ts';
+
+/** After an engine that answered, but with nothing that could be used. */
+const RETRY_MS = 1000;
 
 export interface NodeStoresOptions extends Omit<ServedStoreParts, 'swept'> {
   /** Whether this node follows now: then a new store does so at once. */
@@ -150,13 +155,24 @@ export class NodeStores {
 
   /** Never rejects. */
   async #renew(): Promise<void> {
+    const { scheduler, signal } = this.#options.store;
+    while (!(await this.#isRenewed())) await pause(scheduler, RETRY_MS, signal);
+  }
+
+  /** Whether that is over, well or not; else it is tried again, and the old store goes on with what it has. */
+  async #isRenewed(): Promise<boolean> {
+    const { store, corrupt, failed } = this.#options;
     try {
       await this.#renewed(await this.#open());
     } catch (error) {
-      if (this.#isStopped || this.#options.store.signal?.aborted === true) return;
-      if (isCorruption(error)) this.#options.corrupt(error);
-      else this.#options.failed(error);
+      if (this.#isStopped || store.signal?.aborted === true) return true;
+      if (isCorruption(error)) corrupt(error);
+      else if (error instanceof EngineError && error.code !== 'closed') {
+        store.logger.error('cannot read the log anew, it is tried again', { error, waitMs: RETRY_MS });
+        return false;
+      } else failed(error);
     }
+    return true;
   }
 
   async #renewed(next: ServedStore): Promise<void> {

@@ -42,7 +42,7 @@ import type {
   TimeToLiveResult,
   TxnResult,
 } from './results.ts';
-import { AlarmType } from './results.ts';
+import { AlarmAction, AlarmType } from './results.ts';
 import { Shown } from './shown.ts';
 import { Size } from './size.ts';
 import type { State } from './state.ts';
@@ -305,8 +305,12 @@ export class Store implements StoreApi {
     this.#leaderFor(done)?.leaseTimeToLive(id, keys, done);
   }
 
+  /** Served by the leader; but what is corrupt here is known here alone. */
   alarm(request: AlarmRequest, done: Done<AlarmResult>): void {
-    this.#leaderFor(done)?.alarm(request, done);
+    if (this.#ended !== 'Corrupt' || request.action !== AlarmAction.get)
+      return this.#leaderFor(done)?.alarm(request, done);
+    const result = { revision: this.revision, alarms: this.#state.alarms.list(request.alarm) };
+    this.#scheduler.soon(() => done(undefined, result));
   }
 
   // ---- The whole

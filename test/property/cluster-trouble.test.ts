@@ -6,8 +6,13 @@ import { describe, expect, it } from 'vitest';
 import { decodeLeaderRecord } from '../../src/cluster/index.ts';
 import type { LeaderRecord } from '../../src/cluster/index.ts';
 import { LogKeys } from '../../src/log/index.ts';
-import { AlarmType } from '../../src/store/index.ts';
+import { AlarmAction, AlarmType } from '../../src/store/index.ts';
+import type { AlarmResult } from '../../src/store/index.ts';
 import { ClusterWorld, EAGER, Seat, sweep, value } from './cluster-world.ts';
+import { call } from './store-world.ts';
+
+/** gRPC's code of etcd's `corrupt cluster`. */
+const DATA_LOSS = 15;
 
 const refused = (code: string): unknown => expect.objectContaining({ code });
 
@@ -88,13 +93,18 @@ describe('a node whose log cannot be gone on with', () => {
   }
 
   async function isCorrupt(world: ClusterWorld, seat: Seat, shown: string): Promise<void> {
-    const { store } = seat.node;
-    await world.until(() => store.status().refusal === 'Corrupt');
     const { node } = seat;
+    const { store } = node;
+    await world.until(() => store.status().refusal === 'Corrupt');
     expect(store.status().alarms).toEqual([{ member: node.memberId, alarm: AlarmType.corrupt }]);
     const { sequence } = store;
     expect(value(await world.wait(seat.range('a', true)))).toBe(shown);
     await expect(world.wait(seat.range('a'))).rejects.toEqual(refused('Corrupt'));
+    // Not a time-out after seven seconds without a leader.
+    expect(await world.wait(seat.put('a', 'x'))).toBe(DATA_LOSS);
+    const request = { action: AlarmAction.get, member: 0n, alarm: AlarmType.none };
+    const { alarms } = await world.wait(call<AlarmResult>((done) => store.alarm(request, done)));
+    expect(alarms).toEqual([{ member: node.memberId, alarm: AlarmType.corrupt }]);
     for (const other of world.seats) if (other !== seat) world.kill(other);
     await world.time.advance(1000);
     const record = await leaderRecord(world);
@@ -201,4 +211,33 @@ describe('a sweep that has passed a node', () => {
     expect(value(await world.wait(follower!.range('last')))).toBe('2');
     expect(await world.wait(follower!.put('last', '3'))).toBe(0);
   });
+
+  it.each(['away', 'refuses'] as const)(
+    'promise 5: waits for the new state while the engine %s',
+    async (trouble) => {
+      const world = await ClusterWorld.of(['a', 'b'], { store: { cleanerLimits: EAGER } });
+      const { leader } = world;
+      const [follower] = world.followers;
+      const { node, url } = follower!;
+      await world.wait(follower!.range('k0'));
+      world.network.cut(url);
+      await sweep(world, leader);
+      const { store } = node;
+      const catchUp = store.catchUp.bind(store);
+      store.catchUp = async (sequence) => {
+        try {
+          await catchUp(sequence);
+        } finally {
+          follower!.trouble = trouble;
+        }
+      };
+      world.network.mend(url);
+      await world.until(() => follower!.trouble === trouble);
+      await world.time.advance(5000);
+      expect(node.store).toBe(store);
+      follower!.trouble = undefined;
+      await world.until(() => node.store !== store);
+      expect(value(await world.wait(follower!.range('last')))).toBe('2');
+    },
+  );
 });

@@ -21,8 +21,8 @@ export class Seat {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   isDead = false;
-  /** Its engine does not answer it, or says that it cannot. */
-  trouble: 'hangs' | 'away' | undefined;
+  /** Its engine does not answer it, says that it cannot, or finds that what it should read makes no sense. */
+  trouble: 'hangs' | 'away' | 'refuses' | undefined;
   /** What it commits to the leader record is not sent before this has settled. */
   stalledLease: Promise<void> = Promise.resolve();
   /** What it commits is not sent before this has settled. */
@@ -49,6 +49,7 @@ export class Seat {
     const unlessDead = <T>(act: () => Promise<T>): Promise<T> => {
       if (this.isDead || this.trouble === 'hangs') return new Promise<T>(() => undefined);
       if (this.trouble === 'away') return Promise.reject(new EngineError('unavailable', 'away'));
+      if (this.trouble === 'refuses') return Promise.reject(new EngineError('corrupt', 'makes no sense'));
       return act();
     };
     return {

@@ -1,5 +1,7 @@
 /** The frame of a suite that is a program: checks run in order, each timed; the last line counts them. */
 
+import { killChildren } from './process.ts';
+
 /** Thrown by a check that cannot be done here; the suite counts it as skipped and says why. */
 export class Skipped extends Error {
   override readonly name = 'Skipped';
@@ -39,6 +41,7 @@ export function suite(title: string): Suite {
       print(`SKIPPED ${name}: ${reason}`);
     },
     finish() {
+      killChildren();
       print(`${title} took ${seconds(startedMs)}`);
       print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
       process.exitCode = counts.failed > 0 ? 1 : 0;

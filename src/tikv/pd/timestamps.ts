@@ -157,9 +157,12 @@ export class Timestamps {
     const step = 1n << BigInt(answer.timestamp?.suffixBits ?? 0);
     const largest = composeTimestamp(answer.timestamp?.physical ?? 0n, answer.timestamp?.logical ?? 0n);
     let timestamp = largest - BigInt(waiters.length - 1) * step;
-    if (answer.count !== waiters.length || timestamp <= this.#last) {
+    const isShort = answer.count !== waiters.length;
+    if (isShort || timestamp <= this.#last) {
       const message = `${answer.count} timestamps up to ${largest} came for ${waiters.length} after ${this.#last}`;
-      const error = new TikvError('protocol', `Timestamps must only grow: ${message}`);
+      // A placement driver that was set back to a backup gives good ones again once its clock has caught up.
+      const code = isShort ? 'protocol' : 'unavailable';
+      const error = new TikvError(code, `Timestamps must only grow: ${message}`);
       for (const { reject } of waiters) reject(error);
       return this.fail(rpcError(status.INTERNAL, error.message));
     }

@@ -4,6 +4,7 @@ import type { Bytes, Logger } from '../../../src/base/index.ts';
 import { ClusterError, Members } from '../../../src/cluster/index.ts';
 import { decodeMembersRecord } from '../../../src/cluster/members-record.ts';
 import type { MembersRecord } from '../../../src/cluster/members-record.ts';
+import type { Engine, EngineError, Snapshot } from '../../../src/engine/index.ts';
 import type { EngineTrouble } from '../../simulation/sim-engine.ts';
 import { SimStore } from '../../simulation/sim-engine.ts';
 import { World } from '../../simulation/world.ts';
@@ -31,6 +32,8 @@ export class MembersWorld {
   readonly nodes: Node[] = [];
   /** Every record that was in the store, in order; undefined where it was taken away. */
   readonly records: (MembersRecord | undefined)[] = [];
+  /** What every read of the store is refused with. */
+  refusal: EngineError | undefined;
   #incarnations = 0;
 
   constructor(seed = 1, trouble: EngineTrouble = CALM) {
@@ -66,7 +69,7 @@ export class MembersWorld {
     const [refusals, warnings]: [string[], string[]] = [[], []];
     const logger: Logger = { ...silentLogger, warn: (message) => void warnings.push(message) };
     const members = new Members({
-      engine: this.store.sharedEngineOf(owner),
+      engine: this.#engineOf(owner),
       keyspace: 'test',
       clock: { nowMs: () => world.nowMs() * rate + offsetMs },
       scheduler: { ...scheduler, after: (delayMs, run) => scheduler.after(delayMs / rate, run) },
@@ -94,6 +97,21 @@ export class MembersWorld {
       },
     );
     return node;
+  }
+
+  #engineOf(owner: string): Engine {
+    const engine = this.store.sharedEngineOf(owner);
+    const snapshot = async (): Promise<Snapshot> => {
+      if (this.refusal !== undefined) throw this.refusal;
+      return engine.snapshot();
+    };
+    return {
+      ...{ capabilities: engine.capabilities, snapshot },
+      commit: (batch, signal) => engine.commit(batch, signal),
+      sizeBytes: () => engine.sizeBytes(),
+      compact: () => engine.compact(),
+      close: () => engine.close(),
+    };
   }
 
   async run(ms: number): Promise<void> {
