@@ -2,6 +2,7 @@ import { Client, Metadata, type ChannelOptions, type ClientDuplexStream } from '
 import type { Cancel, Scheduler } from '../../base/index.ts';
 import type { Link, LinkSink } from '../../cluster/index.ts';
 import { decodePeerMessage, joinedPeerMessage, WireError, type PeerMessage } from '../../wire/index.ts';
+import { failureReason } from './failure-reason.ts';
 import type { PeerCredentials } from './peer-credentials.ts';
 
 export const LINK_PATH = '/engram.Peer/Link';
@@ -138,7 +139,7 @@ export class DialedLink implements Link {
       this.#done(index, reason);
     };
     // A stream that is cancelled fails once more.
-    stream.on('error', (error) => done(error.message));
+    stream.on('error', (error) => done(failureReason(error.message)));
     stream.on('end', () => done('ended by the other node'));
     stream.on('data', (bytes: Buffer) => {
       if (!isDone) this.#received(bytes, stream, done);

@@ -21,7 +21,7 @@ export interface GrpcPeerNetworkOptions {
 /** The same failure of the same URL is logged again after this. */
 const QUIET_MS = 10_000;
 
-/** URLs whose failures are remembered. */
+/** Failures of URLs that are remembered. */
 const FAILURES_MAX = 64;
 
 /**
@@ -31,7 +31,8 @@ const FAILURES_MAX = 64;
 export class GrpcPeerNetwork implements PeerNetwork {
   readonly #options: GrpcPeerNetworkOptions;
   readonly #dialed = new Set<DialedLink>();
-  readonly #failures = new Map<string, { reason: string; loggedMs: number }>();
+  /** URL and reason -> when that was logged. */
+  readonly #failures = new Map<string, number>();
   #listener: ((link: Link) => LinkSink) | undefined;
   #isClosed = false;
 
@@ -86,15 +87,16 @@ export class GrpcPeerNetwork implements PeerNetwork {
     link.start(listener(link));
   }
 
-  /** A link is tried ten times a second: what is wrong is told once, and then every ten seconds. */
+  /** A link is tried ten times a second: each thing that is wrong is told once, and then every ten seconds. */
   #failed(url: string, reason: string): void {
     const { clock, logger } = this.#options;
     logger.debug('a link to another node failed', { url, reason });
     const nowMs = clock.nowMs();
-    const last = this.#failures.get(url);
-    if (last?.reason === reason && nowMs - last.loggedMs < QUIET_MS) return;
-    if (last === undefined && this.#failures.size >= FAILURES_MAX) this.#failures.clear();
-    this.#failures.set(url, { reason, loggedMs: nowMs });
+    const failure = `${url} ${reason}`;
+    const loggedMs = this.#failures.get(failure);
+    if (loggedMs !== undefined && nowMs - loggedMs < QUIET_MS) return;
+    if (loggedMs === undefined && this.#failures.size >= FAILURES_MAX) this.#failures.clear();
+    this.#failures.set(failure, nowMs);
     logger.warn('no link to another node', { url, reason });
   }
 }

@@ -210,6 +210,9 @@ describe('with an authority', () => {
     expect(leader.accepted).toEqual([]);
     expect(leader.warnings.join()).toContain('refused a client');
     expect(follower.warnings.join()).toContain('no link to another node');
+    for (let attempt = 0; attempt < 5; attempt++) expect(await links(follower, leader)).toBe(false);
+    // The connection is closed, or reset: each of the two is told once.
+    expect(follower.warnings.length, follower.warnings.join('\n')).toBeLessThanOrEqual(2);
   });
 
   test('a node does not speak to one whose certificate is of another authority, or in plain text', async () => {
