@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { silentLogger } from '../base/index.ts';
 import { readSettings } from '../config/index.ts';
-import { TestPeer, until } from '../../test/support/peers.ts';
+import { TestAuthority } from '../../test/support/certificates.ts';
+import { mutualTls, nodeCertificate, TestPeer, until } from '../../test/support/peers.ts';
 import { PortError } from './listeners.ts';
 import { openPeerNetwork } from './peer-network.ts';
 import { NodeClock, NodeScheduler } from './runtime.ts';
@@ -41,6 +42,14 @@ test('where every address is listened on, the one to connect to is guessed with 
   const { link } = (await peer()).connect(...leader.open.peerUrls, `http://127.0.0.1:${leader.port}`);
   link.send({ kind: 'readIndex', id: 1 });
   await until('the link', () => leader.accepted[0]?.messages.length === 1);
+});
+
+test('a certificate that others will refuse is told of at the start', async () => {
+  const authority = await TestAuthority.create();
+  const flags = mutualTls(authority, await nodeCertificate(authority, 'node'));
+  expect((await peer(...flags)).warnings).toEqual([]);
+  const { warnings } = await peer(...flags, '--initial-advertise-peer-urls=https://10.0.0.1:2380');
+  expect(warnings).toEqual([expect.stringMatching(/other nodes will refuse.*10\.0\.0\.1/)]);
 });
 
 test('a port that is taken is told with the flag that chooses another, and the others are given back', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Logger, Scheduler } from '../base/index.ts';
 import type { PeerNetwork } from '../cluster/index.ts';
@@ -12,6 +13,7 @@ import {
   type TlsOptions,
 } from '../transport/index.ts';
 import { advertisedUrls } from './advertised-urls.ts';
+import { certificateFaults, type CertificateUse } from './certificate-faults.ts';
 import { claimOne } from './listeners.ts';
 
 export interface PeerNetworkParts {
@@ -86,10 +88,12 @@ export async function openPeerNetwork(
   });
   for (const listener of listeners) server.serve(listener);
   const listenUrls = listeners.map(({ url }) => url);
+  const peerUrls = peerUrlsOf(settings, listenUrls, logger);
+  warnOfCertificates(settings, peerUrls, logger);
   return {
     network,
     listenUrls,
-    peerUrls: peerUrlsOf(settings, listenUrls, logger),
+    peerUrls,
     close: closer(network, server),
   };
 }
@@ -109,6 +113,23 @@ function peerUrlsOf(settings: Settings, listenUrls: readonly string[], logger: L
   }
   return urls;
 }
+
+/** Says what other nodes will hold against the certificates of this one. */
+function warnOfCertificates(settings: Settings, peerUrls: readonly string[], logger: Logger): void {
+  const { peerCertFile, peerClientCertFile = peerCertFile } = settings;
+  const hosts = peerUrls.filter((url) => /^https:/i.test(url)).map(hostOf);
+  const uses = new Map<string, CertificateUse[]>();
+  const add = (file: string | undefined, use: CertificateUse): void => {
+    if (file !== undefined) uses.set(file, [...(uses.get(file) ?? []), use]);
+  };
+  if (hosts.length > 0) add(peerCertFile, { as: 'server', hosts });
+  add(peerClientCertFile, { as: 'client', hosts: [] });
+  for (const [file, shown] of uses)
+    for (const reason of certificateFaults(readFileSync(file), shown, Date.now()))
+      logger.warn("other nodes will refuse this node's certificate", { file, reason });
+}
+
+const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, '');
 
 async function claimPeerPorts(settings: Settings, logger: Logger): Promise<Listener[]> {
   const tls = await serverTls(settings, logger);
@@ -152,7 +173,7 @@ async function certificateOf(
   const { peerCertFile: certFile, peerKeyFile: keyFile, peerAutoTls, selfSignedCertValidity } = settings;
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   if (!peerAutoTls) return undefined;
-  const hosts = settings.listenPeerUrls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ''));
+  const hosts = settings.listenPeerUrls.map(hostOf);
   const directory = join(settings.dataDir, selfSignedDirectory);
   return selfSigned({ directory, hosts: [...new Set(hosts)], validityYears: selfSignedCertValidity }, logger);
 }
