@@ -4,6 +4,7 @@ import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { SeededRandom, silentLogger } from '../base/index.ts';
 import type { Bytes } from '../base/index.ts';
 import type { Batch, CommitResult } from '../engine/index.ts';
+import { EngineError } from '../engine/index.ts';
 import { MemoryEngine } from '../engine/memory/index.ts';
 import { LeaderLease } from './leader-lease.ts';
 import type { LeaderLeaseListener } from './leader-lease.ts';
@@ -20,13 +21,18 @@ const OTHERS: LeaderRecord = {
 /** Commits of the lease land when a test lets them; those of others at once. */
 class LateEngine extends MemoryEngine {
   isLate = false;
+  /** What is committed lands unheard of; after that, answers make no sense. */
+  isOdd = false;
   begun = 0;
   #waiting: (() => void)[] = [];
 
   override async commit(batch: Batch, signal: AbortSignal): Promise<CommitResult> {
     this.begun++;
     if (this.isLate) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return super.commit(batch, signal);
+    const result = await super.commit(batch, signal);
+    if (!this.isOdd) return result;
+    if (result.kind === 'committed') return { kind: 'uncertain', cause: new Error('no answer') };
+    throw new EngineError('corrupt', 'makes no sense');
   }
 
   async put(value: Bytes): Promise<void> {
@@ -130,6 +136,28 @@ describe('the leader lease', () => {
     expect({ told, begun: engine.begun, holds: lease.holds() }).toEqual({
       ...{ told: ['claimed 1', 'renewed', 'renewed'], begun: 4, holds: true },
     });
+    await lease.stop();
+  });
+
+  it('runs from when its renewal was first sent, which others may have seen, also if it is found out later', async () => {
+    const world = new LeaseWorld();
+    const { lease, engine, told } = world;
+    lease.start();
+    await world.run(RENEW_MS - 10);
+    engine.isOdd = true;
+    await world.run(20);
+    const { counter } = await world.record();
+    expect({ told, counter }).toEqual({ told: ['claimed 1'], counter: 1 });
+    // Others wait from here on.
+    await world.run(2 * RENEW_MS);
+    engine.isOdd = false;
+    await world.run(RENEW_MS);
+    expect({ told, ...(await world.record()) }).toMatchObject({ told: ['claimed 1', 'renewed'], counter: 1 });
+    engine.isLate = true;
+    await world.run(LEASE_MS - 3 * RENEW_MS);
+    expect(lease.holds()).toBe(false);
+    engine.isLate = false;
+    await engine.land();
     await lease.stop();
   });
 

@@ -56,6 +56,8 @@ export class LeaderLease implements LeadClaim {
   /** Ours, as it is stored; undefined while another has it. */
   #held: LeaderRecord | undefined;
   #untilMs = -Infinity;
+  /** The last renewal: of what, and when it was first sent. One that failed is sent again, and may have been seen before. */
+  #renewal: { readonly of: LeaderRecord; readonly sentMs: number } | undefined;
   /** What was seen of another's record, and since when it has not changed. */
   #seen: Bytes | undefined;
   #seenSinceMs = 0;
@@ -168,7 +170,8 @@ export class LeaderLease implements LeadClaim {
 
   async #renew(held: LeaderRecord): Promise<void> {
     const { clock, leaseMs } = this.#options;
-    const sentMs = clock.nowMs();
+    const sentMs = this.#renewal?.of === held ? this.#renewal.sentMs : clock.nowMs();
+    this.#renewal = { of: held, sentMs };
     const next = { ...held, counter: held.counter + 1 };
     const replaced = await this.#record.replace(encodeLeaderRecord(held), encodeLeaderRecord(next));
     if (this.#held !== held || replaced === undefined) return;
