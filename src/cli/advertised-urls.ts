@@ -1,7 +1,5 @@
 import { hostname, networkInterfaces } from 'node:os';
-
-/** Hosts that mean every address of the machine: fine to listen on, and nothing to connect to. */
-const ANY_HOSTS: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
+import { isEveryAddress } from '../config/index.ts';
 
 /** Addresses of a machine, as `os.networkInterfaces` gives them. */
 export type Interfaces = ReturnType<typeof networkInterfaces>;
@@ -16,10 +14,10 @@ export function advertisedUrls(
 ): { readonly urls: readonly string[]; readonly guessed: boolean } {
   let guessed = false;
   const urls = listenUrls.map((url) => {
-    const parsed = new URL(url);
-    if (!ANY_HOSTS.has(parsed.hostname)) return url;
+    if (!isEveryAddress(url)) return url;
     guessed = true;
-    return `${parsed.protocol}//${ownHost(interfaces)}:${parsed.port}`;
+    const { protocol, port } = new URL(url);
+    return `${protocol}//${ownHost(interfaces)}:${port}`;
   });
   return { urls: [...new Set(urls)], guessed };
 }

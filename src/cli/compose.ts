@@ -13,6 +13,7 @@ import { NodeClock, NodeRandom, NodeScheduler } from './runtime.ts';
 import { buildServing, type Serving } from './serving.ts';
 import { startingHttp, SwitchedHttp } from './starting.ts';
 import { stopping } from './stopping.ts';
+import { tellOfWaiting } from './wait-notice.ts';
 
 /** A server that accepts calls. */
 export interface RunningServer {
@@ -43,7 +44,8 @@ export interface StartOptions {
  * Builds a server from its parts and starts it. The one place that knows all of them. Until the log has been read and a
  * leader has said what of it may be shown, probes are told that it is starting, and clients wait.
  *
- * @throws TransportError when a port is taken, EngineError, LogError or ClusterError when the data cannot be used
+ * @throws PortError when a port cannot be had, TransportError when a file of TLS cannot be used, EngineError, LogError or
+ *   ClusterError when the data cannot be used, and whatever aborted `options.signal`
  */
 export async function startServer(settings: Settings, options: StartOptions): Promise<RunningServer> {
   const { logger, signal = new AbortController().signal, onFailed = () => undefined } = options;
@@ -100,13 +102,15 @@ async function startOn(claimed: Claimed, settings: Settings, parts: StartParts):
     onFault: transport.onFault,
   });
   const { node } = open;
-  await whenReadable(open, parts.signal);
+  const endNotice = tellOfWaiting(node, { name: settings.name, ...parts });
+  await whenReadable(open, parts.signal).finally(endNotice);
   const serving = buildServing({ ...parts, settings, node, forwarded, histograms });
   ready.serving = serving;
   const grpc = createServer({ ...transport, ...serving.calls, http: serving.http.client });
   for (const listener of [...claimed.client, ...claimed.clientHttp]) grpc.serve(listener);
   probes.switchTo(serving.http.metrics);
-  logger.info('serving', { ...urls, revision: node.store.revision, epoch: node.store.epoch });
+  const { peerUrls } = open;
+  logger.info('serving', { ...urls, peerUrls, revision: node.store.revision, epoch: node.store.epoch });
   return {
     ...urls,
     get store() {

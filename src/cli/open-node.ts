@@ -29,6 +29,8 @@ export interface OpenNodeParts {
 /** The node on its engine, in touch with the others. */
 export interface OpenNode {
   readonly node: ClusterNode;
+  /** Where other nodes are told to connect to; none when there can be no others. */
+  readonly peerUrls: readonly string[];
   /** Hands the lead over, if the node has it, and ends it; then what it uses. */
   readonly close: () => Promise<void>;
 }
@@ -64,7 +66,7 @@ export async function openNode(settings: Settings, parts: OpenNodeParts): Promis
     const inner = await openEngine(settings, { clock, scheduler, random, logger, signal, leads });
     const engine = (opened.engine = timed(inner, parts));
     const node = (opened.node = await ClusterNode.start(nodeOptions(settings, { ...parts, engine, peers })));
-    return { node, close };
+    return { node, peerUrls: peers?.peerUrls ?? [], close };
   } catch (error) {
     await close();
     throw error;

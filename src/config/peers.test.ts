@@ -90,11 +90,20 @@ describe('with a shared engine', () => {
     [['--listen-peer-urls=unix:///run/engram'], '--listen-peer-urls must be http:// or https:// URLs'],
     [['--initial-advertise-peer-urls=unix:///a'], '--initial-advertise-peer-urls must be http://'],
     [['--initial-advertise-peer-urls=http://a:0'], 'needs a real port'],
+    [['--initial-advertise-peer-urls=http://0.0.0.0:2380'], 'must name an address that other nodes can'],
+    [['--initial-advertise-peer-urls=http://[::]:2380'], 'must name an address that other nodes can'],
     [['--leader-lease=199ms'], '--leader-lease must be at least 200ms'],
     [['--leader-lease=61s'], '--leader-lease must be at most 60000ms'],
     [['--linearizable-reads=raft'], '--linearizable-reads must be one of lease, engine'],
   ])('%j is refused', async (args, message) => {
     expect(await refusal(...TIKV, ...args)).toContain(message);
+  });
+
+  test('clients that are told of every address are warned of, as etcd lets it pass', async () => {
+    const urls = '--advertise-client-urls=http://0.0.0.0:2379,http://10.0.0.1:2379,unix:///run/engram';
+    expect((await read(...TIKV, urls)).warnings).toEqual([
+      'http://0.0.0.0:2379 in --advertise-client-urls is nothing that clients can connect to',
+    ]);
   });
 
   test('plain text beside a certificate is warned of', async () => {

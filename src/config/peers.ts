@@ -26,10 +26,28 @@ export function checkPeers(values: Values, warn: (message: string) => void): voi
   if (secure !== undefined && values.peerCertFile === undefined && !values.peerAutoTls) {
     throw invalid(`${secure} needs --peer-cert-file and --peer-key-file, or --peer-auto-tls`);
   }
+  checkAdvertised(values, warn);
+  warnOfPlainText(values, listenUrls, warn);
+}
+
+/** Whether a URL means every address of a machine: fine to listen on, and nothing that others can connect to. */
+export function isEveryAddress(url: string): boolean {
+  return ['0.0.0.0', '[::]'].includes(new URL(url).hostname);
+}
+
+function checkAdvertised(values: Values, warn: (message: string) => void): void {
   for (const url of values.initialAdvertisePeerUrls ?? []) {
     if (new URL(url).port === '0') throw invalid(`${url} in --initial-advertise-peer-urls needs a real port`);
+    if (isEveryAddress(url)) {
+      throw invalid(
+        `${url} in --initial-advertise-peer-urls must name an address that other nodes can connect to`,
+      );
+    }
   }
-  warnOfPlainText(values, listenUrls, warn);
+  // etcd takes them too, and clients that never look at the list of members do not mind.
+  for (const url of (values.advertiseClientUrls ?? []).filter(isEveryAddress)) {
+    warn(`${url} in --advertise-client-urls is nothing that clients can connect to`);
+  }
 }
 
 function checkUrls(flag: string, urls: readonly string[]): void {
