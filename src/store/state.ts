@@ -23,6 +23,7 @@ import { AlarmType } from './results.ts';
 export interface StateListener {
   /** `chunks`: what this node has committed as the leader; none when it follows. */
   committed(revision: number, chunks: Commit['chunks']): void;
+  /** Behind `committed` of the commit that it is part of, unless a cleaned chunk tells of it. */
   compacted(revision: number): void;
   leaseGranted(lease: Lease): void;
   leaseRevoked(lease: Lease): void;
@@ -45,6 +46,8 @@ export class State implements LogTarget, CommitListener, Liveness {
   readonly pending = new Pending();
   /** Set once the log has been read. */
   listener: StateListener | undefined;
+  /** Nothing has been taken away for the last compaction yet. */
+  #isCompacting = false;
 
   /** Committed. */
   revision = 1;
@@ -79,6 +82,8 @@ export class State implements LogTarget, CommitListener, Liveness {
   cleanedAt(revision: number, sequence: number): void {
     this.wholeFrom = Math.max(this.wholeFrom, sequence);
     this.#compact(revision);
+    // The chunk that comes lacks what this takes away.
+    this.#takeAway();
   }
 
   version(
@@ -131,6 +136,7 @@ export class State implements LogTarget, CommitListener, Liveness {
     this.sequence = sequence;
     this.revision = revision;
     this.listener?.committed(revision, []);
+    this.#takeAway();
   }
 
   committed(commit: Commit): void {
@@ -141,6 +147,7 @@ export class State implements LogTarget, CommitListener, Liveness {
       this.pending.settled(record);
     }
     this.listener?.committed(commit.revision, commit.chunks);
+    this.#takeAway();
   }
 
   deposed(why: Deposition): void {
@@ -195,8 +202,15 @@ export class State implements LogTarget, CommitListener, Liveness {
   #compact(revision: number): void {
     if (revision <= this.compactedExact) return;
     this.compactedExact = revision;
-    this.index.compactTo(revision);
-    this.listener?.compacted(revision);
+    this.#isCompacting = true;
+  }
+
+  /** Behind the commit that the compaction is part of: who watches gets what that has written first. */
+  #takeAway(): void {
+    if (!this.#isCompacting) return;
+    this.#isCompacting = false;
+    this.index.compactTo(this.compactedExact);
+    this.listener?.compacted(this.compactedExact);
   }
 
   /** The key is deleted, unless that has been applied before. */
