@@ -2,7 +2,7 @@ import type { Cancel, Scheduler } from '../base/index.ts';
 import { assert } from '../base/index.ts';
 import type { LeadClaim } from './lead-claim.ts';
 
-/** Before the lead is claimed again that could not be taken, or was given up. */
+/** The lead is claimed again so long after it could not be taken, or was given up. */
 const AGAIN_MS = 250;
 
 export interface AloneOptions {

@@ -9,6 +9,6 @@ export type { Link, LinkSink, PeerNetwork } from './peer-network.ts';
 export type { LeaderLeaseListener, LeaderLeaseOptions } from './leader-lease.ts';
 export { LeaderLease } from './leader-lease.ts';
 export type { LeaderRecord } from './leader-record.ts';
-export { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';
+export { decodeLeaderRecord } from './leader-record.ts';
 export type { MemberFacts, MembersOptions } from './members.ts';
 export { Members } from './members.ts';

@@ -8,7 +8,7 @@ import type { LeaderRecord } from './leader-record.ts';
 import type { LeadClaim } from './lead-claim.ts';
 import { SharedRecord } from './shared-record.ts';
 
-/** A candidate waits longer than the lease by this: clocks may run 10 % fast or slow, and the holder's began earlier. */
+/** A candidate waits this many times the lease: its clock may run 10 % fast, and the holder's 10 % slow. */
 const CANDIDATE_WAIT = 1.25;
 
 /** In lease times after its end: long enough for another to have claimed it, and to have taken the log over. */
@@ -44,8 +44,8 @@ export interface LeaderLeaseListener {
  * fence is the head; it decides who tries to write, and until when the leader may answer from what it knows.
  *
  * 1. The lease runs from before its renewal was sent, by this node's monotonic clock.
- * 2. A candidate waits 1.25 times the lease from when it received its first sight of an unchanged record. So while clocks
- *    run within 10 % of each other, no epoch begins while another's lease runs.
+ * 2. A candidate waits 1.25 times the lease from when it first received the record as it still is. So while clocks run
+ *    within 10 % of each other, no epoch begins while another's lease runs.
  * 3. An epoch is claimed by one node only, and each is higher than all before.
  */
 export class LeaderLease implements LeadClaim {

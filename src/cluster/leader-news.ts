@@ -49,8 +49,8 @@ export class LeaderNews {
     this.#touch.heard();
   }
 
-  /** Somebody leads: this node (`name`), or whom the record names. */
-  leads(epoch: number, name: string | undefined = this.#record?.name): void {
+  /** Somebody leads in this epoch: this node (`name`), or whom the record names. */
+  ledBy(epoch: number, name: string | undefined = this.#record?.name): void {
     this.#touch.heard();
     if (epoch > this.#epoch) this.#changes++;
     this.#epoch = Math.max(epoch, this.#epoch);

@@ -10,7 +10,7 @@ interface Heard {
  * record could be read counts: while the store does not answer nobody can beat, and nobody is dead for that.
  */
 export class MemberSilence {
-  /** Between two readings so much counts at most. */
+  /** Between two readings so much silence counts at most. */
   readonly #gapMsMax: number;
   #heard = new Map<string, Heard>();
   #readMs = Infinity;

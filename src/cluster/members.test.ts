@@ -11,7 +11,7 @@ import type { MembersRecord } from './members-record.ts';
 async function three(knows = 1): Promise<{ it: MembersWorld; a: Node; b: Node; c: Node }> {
   const it = new MembersWorld();
   const [a, b, c] = [it.boot('a', { knows }), it.boot('b', { knows }), it.boot('c', { knows })];
-  a.members.isLeader(true);
+  a.members.setLeading(true);
   await it.run(2000);
   return { it, a, b, c };
 }
@@ -43,11 +43,11 @@ describe('members', () => {
 
   it('are not taken out by anybody but the leader', async () => {
     const { it, a, c } = await three();
-    a.members.isLeader(false);
+    a.members.setLeading(false);
     it.kill(c);
     await it.run(100_000);
     expect(names(it.record)).toBe('a b c');
-    a.members.isLeader(true);
+    a.members.setLeading(true);
     await it.run(2000);
     expect(names(it.record)).toBe('a b');
   });
@@ -222,7 +222,7 @@ describe('the format that all know', () => {
     const it = new MembersWorld();
     const old = it.boot('a', { knows: 1 });
     const [b, c] = [it.boot('b', { knows: 2 }), it.boot('c', { knows: 3 })];
-    b.members.isLeader(true);
+    b.members.setLeading(true);
     await it.run(5000);
     expect([old, b, c].map(({ members }) => members.writes())).toEqual([1, 1, 1]);
     await it.stop(old);
@@ -247,7 +247,7 @@ describe('the format that all know', () => {
     const old = it.boot('c', { knows: 1 });
     await it.run(3000);
     it.kill(old);
-    a.members.isLeader(true);
+    a.members.setLeading(true);
     await it.run(58_000);
     expect([listed(a), b.members.writes()]).toEqual(['a b', 1]);
     await it.run(5000);
@@ -272,7 +272,7 @@ describe('the format that all know', () => {
 
   it('promise 10: refuses a node that was away for so long that it was raised without it', async () => {
     const it = new MembersWorld();
-    const [old] = [it.boot('a', { knows: 1 }), it.boot('b', { knows: 2 }).members.isLeader(true)];
+    const [old] = [it.boot('a', { knows: 1 }), it.boot('b', { knows: 2 }).members.setLeading(true)];
     await it.run(2000);
     it.store.cutOff.add(old.owner);
     await it.run(70_000);

@@ -22,11 +22,11 @@ const LISTED_MS = 10_000;
 const REMOVED_MS = 60_000;
 /** Another node of one's own name is watched for so long before it is taken for dead, ... */
 const NAME_WATCH_MS = 2500;
-/** ... by looking so often, ... */
+/** ... by looking so often. */
 const NAME_LOOK_MS = 100;
-/** ... of which so much counts: a store that answers late hides heartbeats. */
+/** Between two looks so much silence counts at most: while the store answers late, heartbeats may have been missed. */
 const NAME_LOOK_MS_MAX = 500;
-/** A heartbeat that meets others' so often is left to the next one. */
+/** A heartbeat that loses so many races against others' is given up; the next one is due soon. */
 const ATTEMPTS_MAX = 16;
 const RETRY_MS = 5;
 const RETRY_MS_MAX = 200;
@@ -115,9 +115,9 @@ export class Members {
     return facts.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Whether this node leads: the leader takes the dead out of the record and raises the format. */
-  isLeader(yes: boolean): void {
-    this.#isLeader = yes;
+  /** This node leads, or no more: the leader takes the dead out of the record and raises the format. */
+  setLeading(isLeader: boolean): void {
+    this.#isLeader = isLeader;
   }
 
   /** The chunk format that a leader writes: every member can read it, this one too. 1 until `start` has read the record. */
@@ -282,8 +282,7 @@ export class Members {
   }
 }
 
-/** What may be repaired, or belongs to a newer program, while this node goes on serving. */
-/** What is wrong with the record or the engine: the node leads or follows on, and tries again. */
+/** Whether the record or the engine may be repaired while this node goes on serving: then it tries again. */
 function isTrouble(error: Error): boolean {
   if (error instanceof EngineError) return true;
   return error instanceof ClusterError && (error.code === 'record-damaged' || error.code === 'record-format');

@@ -25,7 +25,7 @@ const SILENT_LEASES = 3;
 
 const NO_LEADER: LeaderWay = { isReady: false, send: () => true, fail: () => undefined };
 
-/** What the parts tell the role machine. */
+/** What the parts tell `NodeRole`. */
 export interface NodeEvents {
   /** This node has the lease, with an epoch above all before. */
   claimed(): void;
@@ -90,7 +90,7 @@ export class NodeParts {
     this.#options.onFailed?.(error instanceof Error ? error : new Error(String(error)));
   };
 
-  /** Ends all but the store that serves, which the role machine has closed by now. */
+  /** Ends all but the store that serves, which `NodeRole` has closed by now. */
   async close(): Promise<void> {
     const { link, members } = this.peers ?? {};
     link?.leave();
@@ -205,7 +205,7 @@ export class NodeParts {
     };
     return {
       ready: (epoch) => {
-        this.news.leads(epoch);
+        this.news.ledBy(epoch);
         this.asker.linkReady();
         this.forwarder.linkReady();
       },

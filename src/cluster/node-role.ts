@@ -60,7 +60,7 @@ export class NodeRole implements NodeEvents {
     this.#isEnded = true;
     this.#end();
     const { peers, stores, claim, asker, forwarder } = this.#parts;
-    // Who has not claimed the lead by now takes it from nobody who could use it.
+    // What it claimed from now on it would only keep from a node that can use it.
     if (claim.epoch === undefined && this.#changing === undefined) void claim.stop();
     peers?.replicator.standDown();
     await this.#changing;
@@ -130,7 +130,7 @@ export class NodeRole implements NodeEvents {
     if (this.#isEnded) return;
     const { news, peers, asker, forwarder, claim } = this.#parts;
     news.heard();
-    peers?.members.isLeader(false);
+    peers?.members.setLeading(false);
     asker.serveLocally(undefined);
     forwarder.serveLocally(undefined);
     this.#options.store.logger.info('leads no more', { why });
@@ -194,12 +194,12 @@ export class NodeRole implements NodeEvents {
   #lead(epoch: number): void {
     const { news, peers, forwarder, stores } = this.#parts;
     const { logger, name } = this.#options.store;
-    news.leads(epoch, name);
-    peers?.members.isLeader(true);
+    news.ledBy(epoch, name);
+    peers?.members.setLeading(true);
     peers?.replicator.lead(epoch);
     this.#serveReads();
     forwarder.serveLocally(this.#options.serve);
-    stores.readable();
+    stores.checkReadable();
     logger.info('leads', { epoch, revision: stores.store.revision });
   }
 

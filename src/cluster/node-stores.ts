@@ -93,11 +93,11 @@ export class NodeStores {
       const isNewer = next.store.sequence >= this.#served.store.sequence;
       if (next.store.readable && isNewer) this.#replace(next);
     }
-    this.readable();
+    this.checkReadable();
   }
 
-  /** The state may have come to be one that may be shown. */
-  readable(): void {
+  /** Tells who waits in `whenReadable`, if the state is one that may be shown by now. */
+  checkReadable(): void {
     if (this.#untilReadable.length === 0 || !this.isReadable) return;
     for (const resolve of this.#untilReadable.splice(0)) resolve();
   }

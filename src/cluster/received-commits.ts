@@ -1,6 +1,6 @@
 import type { PeerChunk } from '../wire/peer-message.ts';
 
-/** What is taken from the front is given back to the memory when it is so much, and more than what is left. */
+/** Commits that were taken from the front leave the array once there are so many, and at least as many as are left. */
 const TAKEN_MIN = 1024;
 
 /** Whole commits that were pushed and are not applied, in the order in which they came. */

@@ -17,7 +17,7 @@ export interface ReplicatorLimits extends FollowerLinkLimits {
   readonly linksMax: number;
 }
 
-export const REPLICATOR_LIMITS: ReplicatorLimits = {
+const REPLICATOR_LIMITS: ReplicatorLimits = {
   linksMax: 64,
   helloMsMax: 5000,
   callsMax: FORWARDER_LIMITS.callsMax,

@@ -8,10 +8,8 @@ export interface Change {
   readonly deleted: boolean;
 }
 
-/** The number of an endpoint, or `ANY_ENDPOINT` for a client that knows all. */
-export const ANY_ENDPOINT = -1;
-
 interface Call {
+  /** Its number; -1 for a client that knows all. */
   readonly endpoint: number;
   readonly startMs: number;
   readonly endMs: number;
@@ -53,9 +51,10 @@ export interface Watched {
   readonly error?: string;
 }
 
-/** A lease that was granted, with the key that is put with it; watcher -1 in `holder`: nobody keeps it alive. */
+/** What became of a lease, and of the key that is put with it. */
 export interface LeaseEvent {
   readonly kind: 'grant' | 'kept' | 'lost';
+  /** Who keeps it alive; -1: nobody. */
   readonly holder: number;
   readonly startMs: number;
   readonly endMs: number;
@@ -75,7 +74,7 @@ export interface History {
 
 export const emptyHistory = (): History => ({ puts: [], gets: [], alls: [], watched: [], leases: [] });
 
-/** A line of the load; see history.go. */
+/** A line of the load; see go-load/history.go. */
 interface Line {
   readonly t: string;
   readonly who: number;

@@ -80,7 +80,7 @@ class Swarm {
   boot(name: string): void {
     const rate = 1 + 0.1 * this.#random.int(-1, 1);
     const node = this.it.boot(name, { knows: this.#knows, rate });
-    node.members.isLeader(this.#random.chance(0.4));
+    node.members.setLeading(this.#random.chance(0.4));
     this.#current.set(name, node);
   }
 
@@ -105,7 +105,7 @@ class Swarm {
       this.#current.delete(name);
     } else if (dice < 0.7) it.boot(name, { knows: this.#knows });
     else if (dice < 0.72) this.#knows = 2;
-    else node.members.isLeader(random.chance(0.4));
+    else node.members.setLeading(random.chance(0.4));
     await it.run(random.next() * (random.chance(0.1) ? 30_000 : 3000));
   }
 
@@ -125,7 +125,7 @@ class Swarm {
         this.boot(name);
       }
     }
-    for (const node of it.nodes) node.members.isLeader(isAlive(it, node));
+    for (const node of it.nodes) node.members.setLeading(isAlive(it, node));
     await it.run(75_000);
   }
 }
@@ -242,12 +242,12 @@ class UpgradeWorld extends MembersWorld {
 
   async lead(next: LogNode, others: readonly LogNode[]): Promise<void> {
     for (const { node, store } of others) {
-      node.members.isLeader(false);
+      node.members.setLeading(false);
       store.depose();
     }
     await this.run(100);
     expect(await done(this, next.store.lead())).toBe(true);
-    next.node.members.isLeader(true);
+    next.node.members.setLeading(true);
   }
 }
 
