@@ -23,7 +23,6 @@ import { AlarmType } from './results.ts';
 export interface StateListener {
   /** `chunks`: what this node has committed as the leader; none when it follows. */
   committed(revision: number, chunks: Commit['chunks']): void;
-  /** Behind `committed` of the commit that it is part of, unless a cleaned chunk tells of it. */
   compacted(revision: number): void;
   leaseGranted(lease: Lease): void;
   leaseRevoked(lease: Lease): void;
@@ -46,8 +45,8 @@ export class State implements LogTarget, CommitListener, Liveness {
   readonly pending = new Pending();
   /** Set once the log has been read. */
   listener: StateListener | undefined;
-  /** Nothing has been taken away for the last compaction yet. */
-  #isCompacting = false;
+  /** The compaction of which the index knows. */
+  #takenAway = -1;
 
   /** Committed. */
   revision = 1;
@@ -75,6 +74,10 @@ export class State implements LogTarget, CommitListener, Liveness {
   get compacted(): number {
     return Math.max(0, this.compactedExact);
   }
+  /** What has taken effect of it: see `takeAway`. */
+  get takenAway(): number {
+    return Math.max(0, this.#takenAway);
+  }
   get neededBytes(): number {
     return this.index.liveBytes + this.index.historyBytes;
   }
@@ -83,7 +86,7 @@ export class State implements LogTarget, CommitListener, Liveness {
     this.wholeFrom = Math.max(this.wholeFrom, sequence);
     this.#compact(revision);
     // The chunk that comes lacks what this takes away.
-    this.#takeAway();
+    this.takeAway();
   }
 
   version(
@@ -135,8 +138,8 @@ export class State implements LogTarget, CommitListener, Liveness {
   applied(sequence: number, revision: number): void {
     this.sequence = sequence;
     this.revision = revision;
-    this.listener?.committed(revision, []);
-    this.#takeAway();
+    if (this.listener === undefined) this.takeAway();
+    else this.listener.committed(revision, []);
   }
 
   committed(commit: Commit): void {
@@ -147,7 +150,17 @@ export class State implements LogTarget, CommitListener, Liveness {
       this.pending.settled(record);
     }
     this.listener?.committed(commit.revision, commit.chunks);
-    this.#takeAway();
+  }
+
+  /**
+   * Has the last compaction take effect. To be called when who watches has been told of all that is applied: what came
+   * before the compaction can be told no more after it.
+   */
+  takeAway(): void {
+    if (this.#takenAway === this.compactedExact) return;
+    this.#takenAway = this.compactedExact;
+    this.index.compactTo(this.compactedExact);
+    this.listener?.compacted(this.compactedExact);
   }
 
   deposed(why: Deposition): void {
@@ -200,17 +213,7 @@ export class State implements LogTarget, CommitListener, Liveness {
   }
 
   #compact(revision: number): void {
-    if (revision <= this.compactedExact) return;
-    this.compactedExact = revision;
-    this.#isCompacting = true;
-  }
-
-  /** Behind the commit that the compaction is part of: who watches gets what that has written first. */
-  #takeAway(): void {
-    if (!this.#isCompacting) return;
-    this.#isCompacting = false;
-    this.index.compactTo(this.compactedExact);
-    this.listener?.compacted(this.compactedExact);
+    this.compactedExact = Math.max(this.compactedExact, revision);
   }
 
   /** The key is deleted, unless that has been applied before. */

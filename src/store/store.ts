@@ -155,8 +155,9 @@ export class Store implements StoreApi {
   get revision(): number {
     return this.#shown.revision;
   }
+  /** The last compaction that has taken effect: not one above all that may be shown. */
   get compacted(): number {
-    return this.#state.compacted;
+    return this.#state.takenAway;
   }
   /** The segments that the index refers to. */
   get arena(): Pick<Arena, 'bytes'> {
@@ -240,7 +241,7 @@ export class Store implements StoreApi {
 
   /** Answers that only wait for the leader's lease may leave: it has been renewed. */
   leaseRenewed(): void {
-    this.#leader?.writer.release();
+    this.#leader?.leaseRenewed();
   }
 
   // ---- Reads
@@ -407,6 +408,7 @@ export class Store implements StoreApi {
   #show(revision: number, chunks: readonly CommittedChunk[]): void {
     this.#shown.show(revision);
     for (const listener of this.#commitListeners) listener(revision, chunks);
+    this.#state.takeAway();
     this.#leader?.queue.committed();
   }
 

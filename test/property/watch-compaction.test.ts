@@ -68,3 +68,21 @@ it('promise 5: a compaction in one commit with the last writes before it ends no
   const events = [2, 1, 0].map((before) => `event ${revision - before}`);
   expect(watched).toEqual([events, events]);
 });
+
+it('promise 5: a compaction that is found by who takes over ends no watch that had all that was committed here', async () => {
+  const world = await ClusterWorld.of(['a', 'b']);
+  const { leader } = world;
+  const follower = world.followers[0]!;
+  const came = watchAll(world, follower);
+  world.network.cut(follower.url);
+  const { store } = leader.node;
+  for (const text of ['1', '2', '3']) await world.wait(leader.put('key', text));
+  const { revision } = store;
+  await world.wait(call((done) => store.compact({ revision, physical: false }, done)));
+  expect(came).toEqual([]);
+  world.kill(leader);
+  await world.until(() => follower.node.leads);
+  await world.wait(follower.put('key', '4'));
+  expect(follower.node.store.compacted).toBe(revision);
+  expect(came).toEqual([2, 1, 0, -1].map((before) => `event ${revision - before}`));
+});
