@@ -1,3 +1,7 @@
+/**
+ * Goal: how long writes wait when the leader goes, by what it goes of. Method: three real nodes in virtual time, 20 seeds
+ * each, with no other trouble; so it is the waiting that is measured, not the machine.
+ */
 import { describe, expect, it } from 'vitest';
 import { guardDeterminism } from '../guard.ts';
 import type { Answer, Call } from '../history.ts';

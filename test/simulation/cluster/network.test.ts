@@ -1,3 +1,4 @@
+/** Goal: the simulated network does what links promise (src/cluster/peer-network.ts), and finds who abuses them. */
 import { describe, expect, it } from 'vitest';
 import type { Link, LinkSink } from '../../../src/cluster/peer-network.ts';
 import type { PeerMessage } from '../../../src/wire/peer-message.ts';
