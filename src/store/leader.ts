@@ -14,6 +14,7 @@ import { CompactCall } from './compaction.ts';
 import { DeleteRangeCall } from './delete-range.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
+import { Lapse } from './lapse.ts';
 import { GrantCall, RevokeCall, TimeToLiveCall } from './lease-calls.ts';
 import { Lessor } from './lessor.ts';
 import type { StoreLimits } from './limits.ts';
@@ -79,6 +80,7 @@ export class Leader {
   readonly confirm: () => StoreErrorCode | undefined;
   readonly #options: LeaderOptions;
   readonly #parts: WriteParts;
+  readonly #lapse: Lapse;
   #autoCompaction: AutoCompaction | undefined;
   /** Why nothing that needs the leadership is answered any more. */
   #ended: StoreErrorCode | undefined;
@@ -100,6 +102,7 @@ export class Leader {
     const revoke = (id: bigint, done: (refusal: StoreErrorCode | undefined) => void): void =>
       this.#expire(id, done);
     this.lessor = new Lessor({ state: read.state, clock, scheduler, logger, limits, revoke });
+    this.#lapse = new Lapse({ clock, scheduler, limits });
     this.confirm = () => this.#confirm();
   }
 
@@ -156,8 +159,8 @@ export class Leader {
   leaseKeepAlive(id: bigint, done: Done<KeepAliveResult>): void {
     const { confirm, faults } = this.#options;
     const isUnsafe = faults?.has('keep-alive-without-lease') === true;
-    const refusal = isUnsafe ? this.#ended : this.#confirm();
-    if (refusal !== undefined) done(storeError(refusal), { revision: 0, ttl: 0 });
+    if (this.#ended !== undefined) done(storeError(this.#ended), { revision: 0, ttl: 0 });
+    else if (!isUnsafe && !this.#options.lease.holds()) this.#lapse.wait(id, done);
     else if (confirm === undefined || isUnsafe) this.lessor.keepAlive(id, done);
     else this.lessor.keepAlive(id, confirmed(confirm, done));
   }
@@ -171,11 +174,18 @@ export class Leader {
     this.#submit(new AlarmCall(this.#parts, request, done), this.#admit(0));
   }
 
+  /** What only waited for the lease of this node may go on: it has been renewed. */
+  leaseRenewed(): void {
+    this.writer.release();
+    this.#lapse.over((id, done) => this.leaseKeepAlive(id, done));
+  }
+
   /** The epoch is over: what waits is refused, and nothing of it was done. */
   deposed(code: StoreErrorCode): void {
     this.#ended = code;
     this.#autoCompaction?.stop();
     this.lessor.stop();
+    this.#lapse.end(code);
     this.queue.fail(code);
   }
 
@@ -183,6 +193,7 @@ export class Leader {
   async close(): Promise<void> {
     this.#autoCompaction?.stop();
     this.lessor.stop();
+    this.#lapse.end('Stopped');
     await this.queue.close();
   }
 
