@@ -28,6 +28,12 @@ describe('members', () => {
     });
   });
 
+  test('are listed in the order of their ids, as by etcd', async () => {
+    world.node.all = [3n, 2n ** 64n - 1n, 1n].map((id) => ({ id, name: 'x', peerUrls: [], clientUrls: [] }));
+    const { response } = await world.call('Cluster.MemberList');
+    expect((response?.['members'] as { ID: bigint }[]).map(({ ID }) => ID)).toEqual([1n, 3n, 2n ** 64n - 1n]);
+  });
+
   test('a linearizable list needs a leader, another does not', async () => {
     world.context.store.depose();
     expect(await status('Cluster.MemberList', { linearizable: true })).toMatchObject({ code: 14 });

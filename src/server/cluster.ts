@@ -28,6 +28,12 @@ function memberMessage({ id, name, peerUrls, clientUrls }: ClusterMember): Membe
   return { ID: id, name, peerURLs: [...peerUrls], clientURLs: [...clientUrls], isLearner: false };
 }
 
+/** etcd's order of members (membership.MembersByID). */
+function byId(a: Member, b: Member): number {
+  if (a.ID === b.ID) return 0;
+  return a.ID < b.ID ? -1 : 1;
+}
+
 /** As in etcd, a linearizable list waits for the leader's word, and the headers carry no revision (v3rpc/member.go). */
 function memberList(context: ServerContext): Method {
   return coldUnary(
@@ -35,7 +41,8 @@ function memberList(context: ServerContext): Method {
     ({ linearizable }, reply, { encode }) => {
       const list = (): void => {
         const { node, headers } = context;
-        reply(undefined, encode({ header: headers.message(0), members: node.members().map(memberMessage) }));
+        const members = node.members().map(memberMessage).sort(byId);
+        reply(undefined, encode({ header: headers.message(0), members }));
       };
       if (!linearizable) return list();
       probeRead(context.store, false, (error) => {
