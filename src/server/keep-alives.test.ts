@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { turns } from '../../test/property/store-world.ts';
 import { hex } from '../../test/support/server.ts';
 import { ServiceWorld, type TestBidi } from '../../test/support/service-world.ts';
+import { storeError } from '../store/index.ts';
 import { encodeLeaseKeepAliveResponse } from '../wire/index.ts';
 
 let world: ServiceWorld;
@@ -115,6 +116,49 @@ test('a node that comes to lead answers itself when the leader before has answer
   await turns();
   expect(ids(stream)).toEqual([1n, ID]);
   expect(world.node.forwarded).toEqual([]);
+});
+
+describe('when another comes to lead', () => {
+  const changed = { code: 14, message: 'etcdserver: leader changed', body: new Uint8Array(0) };
+  const change = (): void => world.node.forwarded.splice(0, 1)[0]!.done(changed);
+
+  test('what was not answered is asked again, and the stream goes on in order', () => {
+    const stream = open();
+    for (const ID of [1n, 2n]) stream.say({ ID });
+    change();
+    expect(world.node.forwarded).toHaveLength(2);
+    answer(0, 2n);
+    expect(ids(stream)).toEqual([]);
+    change();
+    answer(0, 1n);
+    expect(ids(stream)).toEqual([1n, 2n]);
+    expect(stream.ended).toBe(false);
+  });
+
+  test('promise 7: so often, and no more', () => {
+    const stream = open();
+    stream.say({ ID: 1n });
+    for (let i = 0; i < 8; i++) change();
+    expect(stream.ended).toBe(false);
+    change();
+    expect(stream.status).toEqual({ code: 14, message: 'etcdserver: leader changed' });
+  });
+
+  test('what waited in the store of the leader before goes to the next one', async () => {
+    const { ID } = (await grantHere()) as { ID: bigint };
+    world.node.leads = true;
+    const { store } = world.context;
+    store.leaseKeepAlive = (_id, done): void => {
+      setImmediate(() => done(storeError('LeaderChanged'), { revision: 0, ttl: 0 }));
+    };
+    const stream = open();
+    stream.say({ ID });
+    world.node.leads = false;
+    await turns();
+    expect(stream.ended).toBe(false);
+    answer(0, ID);
+    expect(ids(stream)).toEqual([ID]);
+  });
 });
 
 async function grantHere(): Promise<unknown> {

@@ -1,19 +1,24 @@
 import type { Bytes } from '../base/index.ts';
 import type { ForwardedAnswer } from '../cluster/index.ts';
-import type { Done, KeepAliveResult } from '../store/index.ts';
+import { storeError, type Done, type KeepAliveResult } from '../store/index.ts';
 import type { BidiStream, GrpcStatus } from '../transport/index.ts';
 import { decodeLeaseKeepAliveRequest, encodeLeaseKeepAliveResponse } from '../wire/index.ts';
 import type { ServerContext } from './context.ts';
 import { statusOf, statusOfCode, statusOfMalformed } from './errors.ts';
 import { requiresLeader } from './refuse.ts';
 
+const NOTHING = new Uint8Array(0);
 const KEEP_ALIVE_PATH = '/etcdserverpb.Lease/LeaseKeepAlive';
 /** Messages of one stream that the leader may be working on for a node that follows. */
 const forwardedMax = 64;
+/** How often one message goes on to the next leader. */
+const leaderChangesMax = 8;
+const LEADER_CHANGED = storeError('LeaderChanged').message;
 
 /**
  * `LeaseKeepAlive`: one answer after the other in the order of the requests, as etcd gives them. While the store or the
  * leader works on as many as it may, the transport is paused, so what waits here is bounded by what it had read already.
+ * What a leader has not answered when another leads had no effect: it is asked of that one, and the stream goes on.
  */
 export function serveKeepAlives(context: ServerContext, stream: BidiStream): void {
   new KeepAlives(context, stream).start();
@@ -21,7 +26,9 @@ export function serveKeepAlives(context: ServerContext, stream: BidiStream): voi
 
 /** A message that the leader has been asked to answer. */
 interface Asked {
+  readonly bytes: Uint8Array;
   answer: ForwardedAnswer | undefined;
+  leaderChanges: number;
 }
 
 class KeepAlives {
@@ -34,6 +41,7 @@ class KeepAlives {
   readonly #asked: Asked[] = [];
   /** What the store here works on. */
   #id = 0n;
+  #bytes: Uint8Array = NOTHING;
   #isBusy = false;
   #isRunning = false;
   #isHalfClosed = false;
@@ -89,6 +97,7 @@ class KeepAlives {
       this.#forward(bytes);
       return;
     }
+    this.#bytes = bytes;
     this.#isBusy = true;
     this.#isRunning = true;
     store.leaseKeepAlive(this.#id, this.#answered);
@@ -98,7 +107,8 @@ class KeepAlives {
   readonly #answered: Done<KeepAliveResult> = (error, result) => {
     this.#isBusy = false;
     if (error !== undefined) {
-      this.#end(statusOf(error));
+      if (error.code === 'LeaderChanged' && !this.#stream.ended) this.#forward(this.#bytes);
+      else this.#end(statusOf(error));
       return;
     }
     const header = this.#context.headers.at(result.revision);
@@ -108,9 +118,22 @@ class KeepAlives {
   };
 
   #forward(bytes: Uint8Array): void {
-    const asked: Asked = { answer: undefined };
+    const asked: Asked = { bytes, answer: undefined, leaderChanges: 0 };
     this.#asked.push(asked);
-    this.#context.node.forward(KEEP_ALIVE_PATH, bytes, (answer) => {
+    this.#ask(asked);
+  }
+
+  #ask(asked: Asked): void {
+    this.#context.node.forward(KEEP_ALIVE_PATH, asked.bytes, (answer) => {
+      if (
+        answer.message === LEADER_CHANGED &&
+        asked.leaderChanges < leaderChangesMax &&
+        !this.#stream.ended
+      ) {
+        asked.leaderChanges++;
+        this.#ask(asked);
+        return;
+      }
       asked.answer = answer;
       this.#next();
     });
@@ -151,7 +174,8 @@ class KeepAlives {
       return;
     }
     this.#isBroken = true;
-    this.#asked.push({ answer: { code: status.code, message: status.message, body: NOTHING } });
+    const answer = { code: status.code, message: status.message, body: NOTHING };
+    this.#asked.push({ bytes: NOTHING, answer, leaderChanges: 0 });
   }
 
   #end(status?: GrpcStatus): void {
@@ -167,5 +191,3 @@ class KeepAlives {
     this.#asked.length = 0;
   }
 }
-
-const NOTHING = new Uint8Array(0);
