@@ -20,7 +20,7 @@ export { LongMessage } from './long-message.ts';
 export * from './maintenance-messages.ts';
 export type { FieldKind, FieldShape, MessageShape } from './message-shape.ts';
 export * from './messages.ts';
-export { decodePeerMessage, peerItemsMax } from './peer-decode.ts';
+export { decodePeerMessage, greetingTextBytesMax, peerItemsMax } from './peer-decode.ts';
 export { encodePeerMessage, joinedPeerMessage } from './peer-encode.ts';
 export * from './peer-message.ts';
 export * from './protos.ts';

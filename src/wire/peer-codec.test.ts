@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest';
 import {
   decodePeerMessage,
   encodePeerMessage,
+  greetingTextBytesMax,
   joinedPeerMessage,
   peerItemsMax,
   PEER_NOT_LEADER,
@@ -198,6 +199,13 @@ describe('bytes that are no message', () => {
       expect(codeOf(message(peerItemsMax))).toBe('fine');
       expect(codeOf(message(peerItemsMax + 1))).toBe('valueOutOfRange');
     }
+  });
+
+  test.each(['to', 'from', 'name'])('promise 8: a greeting is not kept whose `%s` is very long', (field) => {
+    const hello = { kind: 'hello', to: '', from: '', name: '', member: 0n } as const;
+    const message = (length: number): Buffer => joinedPeerMessage({ ...hello, [field]: 'x'.repeat(length) });
+    expect(codeOf(message(greetingTextBytesMax))).toBe('fine');
+    expect(codeOf(message(greetingTextBytesMax + 1))).toBe('valueOutOfRange');
   });
 });
 

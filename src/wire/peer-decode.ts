@@ -25,6 +25,9 @@ import { Reader } from './reader.ts';
 /** Calls, answers or chunks in one message at most, because each is an object whatever its size. */
 export const peerItemsMax = 65_536;
 
+/** Bytes of each text of a `hello` at most: it is kept, and logged, for whoever can open a link. */
+export const greetingTextBytesMax = 4096;
+
 /**
  * Reads a message; its bytes fields are views into `bytes`. Undefined: it is of no kind, or of one that only later versions
  * know.
@@ -67,9 +70,9 @@ function readHello(reader: Reader): PeerMessage {
   let member = 0n;
   while (reader.position < reader.end) {
     const tag = reader.tag();
-    if (tag === BYTES_1) to = text(reader);
-    else if (tag === BYTES_2) from = text(reader);
-    else if (tag === BYTES_3) name = text(reader);
+    if (tag === BYTES_1) to = greetingText(reader);
+    else if (tag === BYTES_2) from = greetingText(reader);
+    else if (tag === BYTES_3) name = greetingText(reader);
     else if (tag === INT_4) member = BigInt.asUintN(64, reader.bigInt64());
     else reader.skip(tag);
   }
@@ -248,6 +251,13 @@ function natural(reader: Reader): number {
 function text(reader: Reader): string {
   const { position } = reader;
   return textOf(reader.view(), position);
+}
+
+function greetingText(reader: Reader): string {
+  const { position } = reader;
+  const bytes = reader.view();
+  if (bytes.length <= greetingTextBytesMax) return textOf(bytes, position);
+  throw new WireError('valueOutOfRange', position, `a text of more than ${greetingTextBytesMax} bytes`);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
