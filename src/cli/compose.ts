@@ -5,6 +5,7 @@ import type { Store } from '../store/index.ts';
 import { createServer, type GrpcServer, type Listener, type ServerOptions } from '../transport/index.ts';
 import { advertisedUrls } from './advertised-urls.ts';
 import { keepaliveLimits } from './keepalive.ts';
+import { tellOfWaiting } from './leader-notices.ts';
 import { receiveOverheadBytes } from './limits.ts';
 import { claimListeners, type Claimed } from './listeners.ts';
 import { commitHistograms } from './metrics.ts';
@@ -13,7 +14,6 @@ import { NodeClock, NodeRandom, NodeScheduler } from './runtime.ts';
 import { buildServing, type Serving } from './serving.ts';
 import { startingHttp, SwitchedHttp } from './starting.ts';
 import { stopping } from './stopping.ts';
-import { tellOfWaiting } from './wait-notice.ts';
 
 /** A server that accepts calls. */
 export interface RunningServer {

@@ -17,6 +17,7 @@ import type { Store } from '../store/index.ts';
 import type { HttpHandler, ServerOptions } from '../transport/index.ts';
 import { WatchHub, type WatchSource } from '../watch/index.ts';
 import { httpHandlers } from './http.ts';
+import { tellOfLoss } from './leader-notices.ts';
 import { receiveOverheadBytes } from './limits.ts';
 import { serverMetrics, type CommitHistograms } from './metrics.ts';
 
@@ -60,6 +61,7 @@ export function buildServing(parts: ServingParts): Serving {
     requestBytesMax: settings.maxRequestBytes,
     txnOpsMax: settings.maxTxnOps,
   };
+  const endNotices = tellOfLoss(node, logger);
   node.onLeaderLost(() => leaderLost.endAll());
   node.onStore((store) => {
     const { hub } = context;
@@ -79,6 +81,7 @@ export function buildServing(parts: ServingParts): Serving {
     http: httpHandlers({ settings, context, metrics, calls, logger }),
     context,
     endStreams() {
+      endNotices();
       health.stop();
       context.hub.close();
       stop.endAll();

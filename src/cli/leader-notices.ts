@@ -24,3 +24,18 @@ export function tellOfWaiting(
   let cancel = scheduler.after(FIRST_MS, tell);
   return () => cancel();
 }
+
+/**
+ * Says each time that no leader is left to be heard of, and which half of the trouble this is: an outage of the store shows
+ * nowhere else for as long as everything in it is tried again. What is returned ends it, when the server is closed.
+ */
+export function tellOfLoss(node: Pick<ClusterNode, 'onLeaderLost' | 'leads'>, logger: Logger): Cancel {
+  let isOver = false;
+  node.onLeaderLost(() => {
+    if (isOver) return;
+    if (node.leads)
+      logger.warn('no leader: this node cannot renew its lease, the store does not answer in time');
+    else logger.warn('no leader: the one there was has ended, cannot be reached, or cannot renew its lease');
+  });
+  return () => (isOver = true);
+}

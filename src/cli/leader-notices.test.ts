@@ -1,7 +1,7 @@
-/** Goal: a node that cannot reach its leader says so, and where it looked. Method: timers that the test runs. */
+/** Goal: a node that has no leader says so, and where to look. Method: timers and events that the test runs. */
 import { expect, test } from 'vitest';
 import { silentLogger } from '../base/index.ts';
-import { tellOfWaiting } from './wait-notice.ts';
+import { tellOfLoss, tellOfWaiting } from './leader-notices.ts';
 
 test('a start that waits for a leader tells of it now and then, with the other nodes, until it is over', () => {
   const told: unknown[] = [];
@@ -31,4 +31,22 @@ test('a start that waits for a leader tells of it now and then, with the other n
     [30_000, false],
     [30_000, true],
   ]);
+});
+
+test('a node whose leader falls silent says so; one that leads, that its lease cannot be renewed', () => {
+  const told: string[] = [];
+  const logger = { ...silentLogger, warn: (message: string) => void told.push(message) };
+  const node = {
+    leads: false,
+    lost: (): void => undefined,
+    onLeaderLost: (run: () => void) => (node.lost = run),
+  };
+  const end = tellOfLoss(node, logger);
+  expect(told).toEqual([]);
+  node.lost();
+  node.leads = true;
+  node.lost();
+  end();
+  node.lost();
+  expect(told).toEqual([expect.stringContaining('cannot be reached'), expect.stringContaining('its lease')]);
 });
