@@ -135,6 +135,16 @@ describe('when another comes to lead', () => {
     expect(stream.ended).toBe(false);
   });
 
+  test('what was under way when the connection to the leader broke is asked again: twice does no harm', () => {
+    const stream = open();
+    stream.say({ ID: 1n });
+    const message = 'etcdserver: request timed out, possibly due to connection lost';
+    world.node.forwarded.splice(0, 1)[0]!.done({ ...changed, message });
+    answer(0, 1n);
+    expect(ids(stream)).toEqual([1n]);
+    expect(stream.ended).toBe(false);
+  });
+
   test('promise 7: so often, and no more', () => {
     const stream = open();
     stream.say({ ID: 1n });

@@ -13,12 +13,19 @@ const KEEP_ALIVE_PATH = '/etcdserverpb.Lease/LeaseKeepAlive';
 const forwardedMax = 64;
 /** How often one message goes on to the next leader. */
 const leaderChangesMax = 8;
-const LEADER_CHANGED = storeError('LeaderChanged').message;
+/**
+ * After these a message goes on. With a lost connection the leader may have done it; but to keep a lease alive twice is to
+ * keep it alive, and etcd's members ask again as well (v3_server.go, LeaseRenew).
+ */
+const asksAgain: ReadonlySet<string> = new Set([
+  storeError('LeaderChanged').message,
+  storeError('TimeoutDueToConnectionLost').message,
+]);
 
 /**
  * `LeaseKeepAlive`: one answer after the other in the order of the requests, as etcd gives them. While the store or the
  * leader works on as many as it may, the transport is paused, so what waits here is bounded by what it had read already.
- * What a leader has not answered when another leads had no effect: it is asked of that one, and the stream goes on.
+ * What a leader has not answered when another leads is asked of that one, and the stream goes on.
  */
 export function serveKeepAlives(context: ServerContext, stream: BidiStream): void {
   new KeepAlives(context, stream).start();
@@ -125,11 +132,7 @@ class KeepAlives {
 
   #ask(asked: Asked): void {
     this.#context.node.forward(KEEP_ALIVE_PATH, asked.bytes, (answer) => {
-      if (
-        answer.message === LEADER_CHANGED &&
-        asked.leaderChanges < leaderChangesMax &&
-        !this.#stream.ended
-      ) {
+      if (asksAgain.has(answer.message) && asked.leaderChanges < leaderChangesMax && !this.#stream.ended) {
         asked.leaderChanges++;
         this.#ask(asked);
         return;
