@@ -1,3 +1,4 @@
+/** Goal: the only node of an engine always has the lead, with an epoch of its own each time. Method: timers run by hand. */
 import { expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { Alone } from './alone.ts';
@@ -17,7 +18,7 @@ function world(epochInLog = 4) {
   return { time, claimed, claim };
 }
 
-it('is granted in the next turn, above all epochs of the log', () => {
+it('the lead is granted in the next turn, above all epochs of the log', () => {
   const { time, claimed, claim } = world();
   claim.start();
   expect([claimed, claim.holds(), claim.epoch]).toEqual([[], false, undefined]);
@@ -25,7 +26,7 @@ it('is granted in the next turn, above all epochs of the log', () => {
   expect([claimed, claim.holds(), claim.epoch]).toEqual([[5], true, 5]);
 });
 
-it('is granted again a while after it was given up, with another epoch', async () => {
+it('the lead is granted again a while after it was given up, with another epoch', async () => {
   const { time, claimed, claim } = world();
   claim.start();
   time.settle();
@@ -37,7 +38,7 @@ it('is granted again a while after it was given up, with another epoch', async (
   expect([claimed, claim.holds()]).toEqual([[5, 6], true]);
 });
 
-it('is granted once when it was given up twice', async () => {
+it('the lead is granted once when it was given up twice', async () => {
   const { time, claimed, claim } = world();
   claim.start();
   time.settle();
@@ -46,7 +47,7 @@ it('is granted once when it was given up twice', async () => {
   expect(claimed).toEqual([5, 6]);
 });
 
-it('is not granted any more after it has stopped, whatever was under way', async () => {
+it('the lead is not granted any more after it has stopped, whatever was under way', async () => {
   const first = world();
   first.claim.start();
   await first.claim.stop();

@@ -1,3 +1,4 @@
+/** Goal: a call of a follower reaches the leader once, or ends with an answer that says what may have become of it. */
 import { describe, expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { EMPTY_BYTES } from '../base/index.ts';

@@ -1,3 +1,4 @@
+/** Goal: a head that was read after the question is the only proof of the lead, and serves all who asked before. */
 import { describe, expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import type { Snapshot } from '../engine/index.ts';

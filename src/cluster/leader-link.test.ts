@@ -1,3 +1,4 @@
+/** Goal: a follower hears one leader at a time, in order, and gives up who breaks the rules. */
 import { describe, expect, it } from 'vitest';
 import { EMPTY_BYTES, SeededRandom, silentLogger } from '../base/index.ts';
 import { FakeNetwork, ManualTime } from '../../test/support/cluster/fake-links.ts';

@@ -1,3 +1,4 @@
+/** Goal: the leader record is read back as it was written, across versions, and is refused when it is damaged. */
 import { describe, expect, it } from 'vitest';
 import { ClusterError } from './errors.ts';
 import { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';

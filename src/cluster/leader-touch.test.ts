@@ -1,3 +1,4 @@
+/** Goal: it is noticed once, and in time, that nothing is heard of a leader any more. */
 import { expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { LeaderTouch } from './leader-touch.ts';
@@ -10,14 +11,14 @@ function world() {
   return { time, touch, lost };
 }
 
-it('has not heard of a leader at first, and loses none', () => {
+it('a node has not heard of a leader at first, and loses none', () => {
   const { time, touch, lost } = world();
   expect(touch.isFresh).toBe(false);
   time.advance(10_000);
   expect(lost).toEqual([]);
 });
 
-it('tells when a leader has not been heard of for too long, once, and anew after it was heard of', () => {
+it('a node tells when a leader has not been heard of for too long, once, and anew after it was heard of', () => {
   const { time, touch, lost } = world();
   touch.heard();
   time.advance(2399);
@@ -32,7 +33,7 @@ it('tells when a leader has not been heard of for too long, once, and anew after
   expect(lost).toEqual([3400, 15_800]);
 });
 
-it('counts from when it was heard of last, with one timer however often that is', () => {
+it('silence counts from when it was heard of last, with one timer however often that is', () => {
   const { time, touch, lost } = world();
   for (let i = 0; i < 100; i++) {
     touch.heard();

@@ -1,3 +1,4 @@
+/** Goal: a read at a follower gets what the leader had committed after the read came, whoever leads meanwhile. */
 import { describe, expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import type { FollowerMessage } from '../wire/peer-message.ts';

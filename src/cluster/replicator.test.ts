@@ -1,3 +1,4 @@
+/** Goal: followers get what a leader commits, in order, and only what it may show while it leads. */
 import { describe, expect, it } from 'vitest';
 import { FakeLink, FakeNetwork, ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { EMPTY_BYTES, SeededRandom, silentLogger } from '../base/index.ts';

@@ -1,3 +1,4 @@
+/** Goal: a start waits for a shared engine that does not answer, and for nothing that waiting cannot mend. */
 import { expect, it } from 'vitest';
 import { StoreWorld, TestTime, turns } from '../../test/property/store-world.ts';
 import { SeededRandom, silentLogger } from '../base/index.ts';
@@ -47,7 +48,7 @@ async function world(shared: boolean, failure: Error) {
   return { engine, time, stop, told };
 }
 
-it('reads the log again and again while an engine that others share does not answer', async () => {
+it('a start reads the log again and again while an engine that others share does not answer', async () => {
   const { engine, time, told } = await world(true, new EngineError('unavailable', 'away'));
   await time.advance(4500);
   expect([engine.reads, told]).toEqual([5, []]);
@@ -56,7 +57,7 @@ it('reads the log again and again while an engine that others share does not ans
   expect(told).toEqual([true]);
 });
 
-it('throws at once what trying again cannot help, and all of an engine of its own', async () => {
+it('a start throws at once what trying again cannot help, and all of an engine of its own', async () => {
   const closed = new EngineError('closed', 'closed');
   const first = await world(true, closed);
   await first.time.advance(10);
@@ -67,7 +68,7 @@ it('throws at once what trying again cannot help, and all of an engine of its ow
   expect(second.told).toEqual([away]);
 });
 
-it('ends with why it was aborted', async () => {
+it('a start ends with why it was aborted', async () => {
   const { time, stop, told } = await world(true, new EngineError('unavailable', 'away'));
   await time.advance(1500);
   stop.abort(new Error('enough'));

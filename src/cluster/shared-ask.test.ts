@@ -1,3 +1,4 @@
+/** Goal: one question serves many, and nobody gets the answer to one that was sent before they asked. */
 import { describe, expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { SharedAsk } from './shared-ask.ts';

@@ -1,3 +1,4 @@
+/** Goal: whether a record was replaced is found out, or said to be unknown; errors that stay are told. */
 import { describe, expect, it } from 'vitest';
 import { ManualTime } from '../../test/support/cluster/fake-links.ts';
 import { SeededRandom } from '../base/index.ts';
