@@ -2,7 +2,7 @@ import type { Arena, Bytes } from '../base/index.ts';
 import type { Chunk } from './chunk.ts';
 import { readChunk } from './chunk.ts';
 import { EntryColumns, isRemoval } from './entry.ts';
-import { damaged, LogError } from './errors.ts';
+import { damaged, forgotten, LogError } from './errors.ts';
 import { NO_FAULTS, planted } from './faults.ts';
 import type { LogFaults } from './faults.ts';
 import type { Head } from './head.ts';
@@ -26,6 +26,8 @@ export interface ApplierOptions {
   readonly from?: number;
   /** The last revision that has been applied. @default 1 */
   readonly fromRevision?: number;
+  /** The epoch of the last chunk that has been applied: what comes must follow it. @default not compared */
+  readonly fromEpoch?: number;
   /** The highest chunk format that is read. @default 1 */
   readonly knows?: number;
   /** @default none */
@@ -63,7 +65,8 @@ export class LogApplier {
 
   /**
    * The chunk that is stored under `sequence`. Throws LogError before anything of it is applied: `log-damaged` or
-   * `log-format` with the position, `log-swept` when it cannot be applied to a state that is older than a sweep.
+   * `log-format` with the position, `log-swept` when it cannot be applied to a state that is older than a sweep,
+   * `log-forgotten` when it does not go on from what has been applied.
    */
   take(sequence: number, value: Bytes): void {
     if (sequence > this.#bounds.sequence)
@@ -71,6 +74,7 @@ export class LogApplier {
     const chunk = readChunk(value, sequence, this.#options.knows);
     this.#checkHeader(chunk);
     this.#columns.parse(chunk);
+    if (this.#sequence === this.#from && this.#from > 0) this.#checkEpoch(chunk);
     this.#checkRevisions(chunk);
     const { header } = chunk;
     const { target } = this.#options;
@@ -121,6 +125,26 @@ export class LogApplier {
       throw damaged(position, `it covers from ${first} on, what is before it ends at ${this.#sequence}`);
     if (epoch < this.#epoch) throw damaged(position, `it is of epoch ${epoch}, behind one of ${this.#epoch}`);
     if (epoch > this.#bounds.epoch) throw damaged(position, `it is of epoch ${epoch}, above the head's`);
+  }
+
+  /**
+   * Epoch entries are never cleaned away: a chunk of another epoch than what has been applied has the entry that begins it,
+   * behind that. Else its epoch begins in what was applied otherwise.
+   */
+  #checkEpoch({ header, bytes, position }: Chunk): void {
+    const { fromEpoch = header.epoch } = this.#options;
+    const { count, kinds, sequences, bodyOffsets, bodyLengths } = this.#columns;
+    let isBegun = header.epoch === fromEpoch;
+    for (let i = 0; i < count && !isBegun; i++) {
+      if (kinds[i] !== EntryKind.epoch || sequences[i]! <= this.#from) continue;
+      const at = bodyOffsets[i]!;
+      const record = readRecord(EntryKind.epoch, bytes.subarray(at, at + bodyLengths[i]!), position);
+      isBegun = record.kind === 'epoch' && record.epoch === header.epoch;
+    }
+    if (isBegun) return;
+    throw forgotten(
+      `${position} is of epoch ${header.epoch}, which begins in what was seen committed in epoch ${fromEpoch}`,
+    );
   }
 
   /** Revisions are dense, but for what cleaning has taken, and (revision, sub) rises. */

@@ -131,6 +131,31 @@ describe('a node whose log cannot be gone on with', () => {
     await isCorrupt(world, follower!, '1');
   });
 
+  it('promise 1: so does one for which the chunk is gone that would show it, since it was merged with a later one', async () => {
+    const world = await ClusterWorld.of(['a', 'b'], { store: { cleanerLimits: EAGER } });
+    const follower = world.followers[0]!;
+    const backup = await world.stored();
+    for (const text of ['x', 'y', '1']) await world.wait(world.leader.put('a', text));
+    expect(value(await world.wait(follower.range('a')))).toBe('1');
+    world.kill(world.leader);
+    follower.trouble = 'away';
+    world.network.cut(follower.url);
+    const all = (await world.stored()).map(({ key }) => ({ key, value: undefined }));
+    await world.store(...all);
+    await world.store(...backup);
+    const other = await world.add('c', 2, { store: { cleanerLimits: EAGER } });
+    await world.until(() => other.node.leads);
+    for (let i = 0; i < 8; i++) await world.wait(other.put(`k${i % 2}`, 'other'));
+    const { store } = other.node;
+    const { revision } = store;
+    await world.wait(call((done) => store.compact({ revision, physical: true }, done)));
+    for (let i = 0; i < 3; i++) await world.wait(other.put('last', String(i)));
+    await world.wait(store.defragment());
+    follower.trouble = undefined;
+    world.network.mend(follower.url);
+    await isCorrupt(world, follower, '1');
+  });
+
   it.each(['catches up', 'takes over'])(
     'a node that meets a damaged chunk when it %s raises CORRUPT, and shows on what it has',
     async (when) => {

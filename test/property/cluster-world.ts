@@ -4,7 +4,7 @@ import type { Clock, Scheduler } from '../../src/base/index.ts';
 import { ClusterNode } from '../../src/cluster/index.ts';
 import type { ClusterNodeOptions, ServeForwarded } from '../../src/cluster/index.ts';
 import { EngineError } from '../../src/engine/index.ts';
-import type { Engine, Entry } from '../../src/engine/index.ts';
+import type { Engine, Entry, Write } from '../../src/engine/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
 import type { RangeResult, StoreOptions } from '../../src/store/index.ts';
 import { MemoryPeerNetwork } from '../support/peer-network.ts';
@@ -116,7 +116,7 @@ export class ClusterWorld {
   }
 
   /** Somebody else changes what is stored. */
-  async store(...writes: readonly Entry[]): Promise<void> {
+  async store(...writes: readonly Write[]): Promise<void> {
     await this.engine.commit({ conditions: [], writes }, new AbortController().signal);
   }
 
