@@ -58,11 +58,11 @@ export class Nodes {
 
   /** Flags of a node of this cluster. */
   flagsOf(name: string): string[] {
-    const scheme = this.tls === undefined ? 'http' : 'https';
+    const peerScheme = this.tls === undefined ? 'http' : 'https';
+    const { pd, keyspace } = this.#options;
     return [
-      ...tikvFlags(this.#options.pd, this.#options.keyspace),
+      ...tikvFlags(pd, { keyspace, peerScheme }),
       `--name=${name}`,
-      `--listen-peer-urls=${scheme}://127.0.0.1:0`,
       ...this.#tlsFlags(),
       ...(this.#options.flags ?? []),
     ];

@@ -10,9 +10,18 @@ import { checkStore, Knowledge } from './workload.ts';
 
 const LANES = 8;
 
+export interface TikvFlagsOptions {
+  readonly keyspace?: string;
+  /** @default http */
+  readonly peerScheme?: 'http' | 'https';
+}
+
 /** Several servers run beside each other, so each has a peer port of its own. */
-export function tikvFlags(pd: readonly string[], keyspace = 'crash'): string[] {
-  const peers = '--listen-peer-urls=http://127.0.0.1:0';
+export function tikvFlags(
+  pd: readonly string[],
+  { keyspace = 'crash', peerScheme = 'http' }: TikvFlagsOptions = {},
+): string[] {
+  const peers = `--listen-peer-urls=${peerScheme}://127.0.0.1:0`;
   return ['--engine=tikv', `--tikv-pd=${pd.join(',')}`, `--keyspace=${keyspace}`, peers];
 }
 

@@ -38,7 +38,7 @@ kubernetes.finish();
 
 async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise<void> {
   const cluster = values.engine === 'tikv' ? await FixtureCluster.start({ stores: 3 }) : undefined;
-  const engine = cluster === undefined ? [] : tikvFlags(cluster.pd, 'kubernetes');
+  const engine = cluster === undefined ? [] : tikvFlags(cluster.pd, { keyspace: 'kubernetes' });
   const plane = await ControlPlane.create(apiserver!, { tls: !values.plain, engine });
   const { check } = kubernetes;
   plane.startEngram();

@@ -76,7 +76,7 @@ async function roundTrips(cluster: FixtureCluster, count: number): Promise<Sprea
 
 async function puts(cluster: FixtureCluster, count: number, pauseMs: number): Promise<Spread> {
   const engram = await EngramProcess.at(temporaryDirectory('floor'));
-  engram.flags = tikvFlags(cluster.pd, `floor-${pauseMs}`);
+  engram.flags = tikvFlags(cluster.pd, { keyspace: `floor-${pauseMs}` });
   const client: Client = await engram.up();
   try {
     return await time(count, pauseMs, async (at) => {

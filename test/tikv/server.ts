@@ -58,7 +58,7 @@ export async function severalKeyspaces(): Promise<string> {
     const servers = await Promise.all(
       ['one', 'two', 'one-more'].map(async (keyspace) => {
         const engram = await EngramProcess.at(temporaryDirectory(`keyspace-${keyspace}`));
-        engram.flags = tikvFlags(cluster.pd, keyspace);
+        engram.flags = tikvFlags(cluster.pd, { keyspace });
         return { keyspace, engram, client: await engram.up() };
       }),
     );
