@@ -21,14 +21,16 @@ interface Member {
   readonly clientURLs: readonly string[];
 }
 
+/** By their names; a server lists them by their ids. */
 async function memberList(nodes: Nodes, at: number): Promise<readonly Member[]> {
   const message = await nodes.call(at, '/etcdserverpb.Cluster/MemberList', { linearizable: true });
-  return (message['members'] as Message[]).map((member) => ({
+  const members = (message['members'] as Message[]).map((member) => ({
     id: String(member['ID']),
     name: String(member['name']),
     peerURLs: member['peerURLs'] as string[],
     clientURLs: member['clientURLs'] as string[],
   }));
+  return members.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Every node names the same three, with the addresses at which clients reach them. */
