@@ -45,6 +45,8 @@ export class State implements LogTarget, CommitListener, Liveness {
   readonly pending = new Pending();
   /** Set once the log has been read. */
   listener: StateListener | undefined;
+  /** The highest epoch that was met, maybe in a commit that is not whole yet. */
+  #metEpoch = 0;
   /** The compaction of which the index knows. */
   #takenAway = -1;
 
@@ -52,10 +54,11 @@ export class State implements LogTarget, CommitListener, Liveness {
   revision = 1;
   /** Committed. */
   sequence = 0;
+  /** Of what is committed. */
+  epoch = 0;
   /** The last compaction; -1 before the first, as etcd's `compactMainRev`, so that one to 0 is accepted once. */
   compactedExact = -1;
   clusterId = 0n;
-  epoch = 0;
   /** Cleaning has taken from below what is applied: before this sequence the state is none that ever was. */
   wholeFrom = 0;
 
@@ -127,7 +130,7 @@ export class State implements LogTarget, CommitListener, Liveness {
         this.alarms.set(record.member, record.alarm, record.active);
         return;
       case 'epoch':
-        this.epoch = Math.max(this.epoch, record.epoch);
+        this.#metEpoch = Math.max(this.#metEpoch, record.epoch);
         return;
       case 'cluster':
         this.clusterId = record.clusterId;
@@ -138,6 +141,7 @@ export class State implements LogTarget, CommitListener, Liveness {
   applied(sequence: number, revision: number): void {
     this.sequence = sequence;
     this.revision = revision;
+    this.epoch = this.#metEpoch;
     if (this.listener === undefined) this.takeAway();
     else this.listener.committed(revision, []);
   }
@@ -149,6 +153,7 @@ export class State implements LogTarget, CommitListener, Liveness {
       this.record(record, sequence);
       this.pending.settled(record);
     }
+    this.epoch = this.#metEpoch;
     this.listener?.committed(commit.revision, commit.chunks);
   }
 

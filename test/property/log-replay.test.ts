@@ -3,10 +3,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
 import { Segments } from '../../src/index/index.ts';
+import { readChunk, writeChunkHeader } from '../../src/log/chunk.ts';
 import { encodeHead } from '../../src/log/head.ts';
-import { LogError, LogMap, replay } from '../../src/log/index.ts';
+import { LogError, LogKeys, LogMap, replay } from '../../src/log/index.ts';
 import type { Head, Replayed } from '../../src/log/index.ts';
 import { SimpleLeader } from './log-leader.ts';
+import { put, StoreWorld } from './store-world.ts';
 
 const NOBODY = { settled: () => undefined };
 
@@ -116,4 +118,25 @@ describe('replay()', () => {
       code: 'log-stopped',
     });
   });
+});
+
+it('a commit that was read in part, with the beginning of an epoch, is gone on with: nothing was forgotten', async () => {
+  const engine = new MemoryEngine();
+  const world = await StoreWorld.open({}, engine);
+  const follower = await StoreWorld.follow({}, engine);
+  await world.reopen();
+  await world.put(put('key', 'value'));
+  const { sequence } = world.store;
+  // As if merging had put the beginning of the last commit behind that of the epoch.
+  const key = new LogKeys('test').slot(sequence - 1);
+  await using snapshot = await engine.snapshot();
+  const chunk = Buffer.from((await snapshot.get(key))!);
+  writeChunkHeader(chunk, { ...readChunk(chunk, sequence - 1).header, continues: true }, 0);
+  const { signal } = new AbortController();
+  await engine.commit({ conditions: [], writes: [{ key, value: chunk }] }, signal);
+  const before = [follower.store.sequence, follower.store.epoch];
+  await follower.store.catchUp(sequence - 1);
+  expect([follower.store.sequence, follower.store.epoch]).toEqual(before);
+  await follower.store.catchUp(sequence);
+  expect([follower.store.sequence, follower.store.epoch]).toEqual([sequence, world.store.epoch]);
 });
