@@ -18,7 +18,7 @@ const FOUND_AT: Readonly<Record<ClusterPlant, number>> = {
   'join-read-index': 2,
   'read-index-by-revision': 3,
   'show-unannounced': 3,
-  'keep-alive-without-lease': 11,
+  'keep-alive-without-lease': 19,
   'probe-end-of-log': 1,
   'serve-before-epoch': 2,
 };
