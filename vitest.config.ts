@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { CountReporter } from './scripts/count-reporter.ts';
 
@@ -5,6 +6,8 @@ import { CountReporter } from './scripts/count-reporter.ts';
 export default defineConfig({
   test: {
     pool: 'forks',
+    // The default leaves one core out: on two of them nothing would run side by side.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     unstubGlobals: true,
     // Suites run side by side on two cores: a test that is slow here is not broken.
     testTimeout: 30_000,
