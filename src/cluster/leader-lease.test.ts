@@ -15,7 +15,8 @@ const LEASE_MS = 800;
 const RENEW_MS = 200;
 const KEY = Buffer.from('engram/k/leader');
 const OTHERS: LeaderRecord = {
-  ...{ holder: 'b#1', name: 'b', peerUrls: [], epoch: 7, counter: 3, released: false, to: '' },
+  ...{ holder: 'b#1', name: 'b', peerUrls: [], epoch: 7, counter: 3, leaseMs: LEASE_MS },
+  ...{ released: false, to: '' },
 };
 
 /** Commits of the lease land when a test lets them; those of others at once. */
@@ -158,6 +159,35 @@ describe('the leader lease', () => {
     expect(lease.holds()).toBe(false);
     engine.isLate = false;
     await engine.land();
+    await lease.stop();
+  });
+
+  it("is waited for as long as the holder's lasts, not this node's own", async () => {
+    const world = new LeaseWorld();
+    await world.engine.put(encodeLeaderRecord({ ...OTHERS, leaseMs: 3 * LEASE_MS }));
+    world.lease.start();
+    await world.run(3 * LEASE_MS * 1.25 - 10);
+    expect(world.told).toEqual(['follows b']);
+    await world.run(20);
+    expect(world.told).toEqual(['follows b', 'claimed 8']);
+    await world.lease.stop();
+  });
+
+  it('left behind by a claim that failed and landed unheard of is waited for like that of another node', async () => {
+    const world = new LeaseWorld();
+    const { lease, engine, told } = world;
+    engine.isOdd = true;
+    lease.start();
+    await world.run(10);
+    const first = await world.record();
+    expect({ told, holder: first.holder }).toEqual({ told: [], holder: 'a#1' });
+    engine.isOdd = false;
+    // Its own record is somebody else's to it: a lease of unknown beginning is waited for.
+    await world.run(LEASE_MS);
+    expect(told).toEqual(['follows a']);
+    await world.run(LEASE_MS / 2);
+    expect(told.slice(0, 2)).toEqual(['follows a', 'claimed 2']);
+    expect((await world.record()).counter).not.toBe(first.counter);
     await lease.stop();
   });
 

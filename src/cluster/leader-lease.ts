@@ -8,7 +8,7 @@ import type { LeaderRecord } from './leader-record.ts';
 import type { LeadClaim } from './lead-claim.ts';
 import { SharedRecord } from './shared-record.ts';
 
-/** A candidate waits this many times the lease: its clock may run 10 % fast, and the holder's 10 % slow. */
+/** A candidate waits this many times the holder's lease: its clock may run 10 % fast, and the holder's 10 % slow. */
 const CANDIDATE_WAIT = 1.25;
 
 /** In lease times after its end: long enough for another to have claimed it, and to have taken the log over. */
@@ -44,8 +44,8 @@ export interface LeaderLeaseListener {
  * fence is the head; it decides who tries to write, and until when the leader may answer from what it knows.
  *
  * 1. The lease runs from before its renewal was sent, by this node's monotonic clock.
- * 2. A candidate waits 1.25 times the lease from when it first received the record as it still is. So while clocks run
- *    within 10 % of each other, no epoch begins while another's lease runs.
+ * 2. A candidate waits 1.25 times the holder's lease from when it first received the record as it still is. So while clocks
+ *    run within 10 % of each other, no epoch begins while another's lease runs, also where nodes have different ones.
  * 3. An epoch is claimed by one node only, and each is higher than all before.
  */
 export class LeaderLease implements LeadClaim {
@@ -72,6 +72,8 @@ export class LeaderLease implements LeadClaim {
   /** The next look does not wait. */
   #isLookDue = false;
   #isClaiming = false;
+  /** No two claims are the same bytes: one that failed, and landed unheard of, is not taken for the next. */
+  #claims = 0;
   /** That the record cannot be looked after is said once, until it can be again. */
   #isAway = false;
   #running: Promise<void> | undefined;
@@ -202,9 +204,9 @@ export class LeaderLease implements LeadClaim {
   /** When this node may claim a record that does not change any more. */
   #dueMs(record: LeaderRecord | undefined): number {
     const { leaseMs, self } = this.#options;
-    let waitMs = leaseMs * CANDIDATE_WAIT;
-    if (record === undefined) waitMs = 0;
-    else if (record.released) waitMs = record.to === '' || record.to === self.holder ? 0 : leaseMs;
+    let waitMs = 0;
+    if (record?.released === false) waitMs = record.leaseMs * CANDIDATE_WAIT;
+    else if (record !== undefined && record.to !== '' && record.to !== self.holder) waitMs = leaseMs;
     return Math.max(this.#seenSinceMs + waitMs, this.#standsBackUntilMs);
   }
 
@@ -213,7 +215,8 @@ export class LeaderLease implements LeadClaim {
     const sentMs = clock.nowMs();
     const epoch = Math.max(before?.epoch ?? 0, epochInLog()) + 1;
     const { holder, name, peerUrls } = self;
-    const record: LeaderRecord = { holder, name, peerUrls, epoch, counter: 0, released: false, to: '' };
+    const counter = this.#claims++;
+    const record: LeaderRecord = { holder, name, peerUrls, epoch, counter, leaseMs, released: false, to: '' };
     this.#isClaiming = true;
     const replaced = await this.#record.replace(bytes, encodeLeaderRecord(record)).finally(() => {
       this.#isClaiming = false;

@@ -15,6 +15,7 @@ function record(holder: string, epoch = 1): LeaderRecord {
     peerUrls: [`http://${name}`],
     epoch,
     counter: 0,
+    leaseMs: 800,
     released: false,
     to: '',
   };

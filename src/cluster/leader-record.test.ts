@@ -5,7 +5,7 @@ import { decodeLeaderRecord, encodeLeaderRecord } from './leader-record.ts';
 import type { LeaderRecord } from './leader-record.ts';
 
 const RECORD: LeaderRecord = {
-  ...{ holder: 'a#1', name: 'a', peerUrls: ['http://a:2380'], epoch: 1, counter: 0 },
+  ...{ holder: 'a#1', name: 'a', peerUrls: ['http://a:2380'], epoch: 1, counter: 0, leaseMs: 800 },
   ...{ released: true, to: 'b#1' },
 };
 
@@ -34,6 +34,8 @@ describe('the leader record', () => {
     ['an epoch in text', { epoch: '1' }],
     ['a negative counter', { counter: -1 }],
     ['a counter that is not whole', { counter: 0.5 }],
+    ['a lease of no time', { leaseMs: 0 }],
+    ['a lease that is not whole', { leaseMs: 0.5 }],
     ['no holder', { holder: undefined }],
     ['no name', { name: undefined }],
     ['URLs that are none', { peerUrls: [1] }],

@@ -12,8 +12,10 @@ export interface LeaderRecord {
   readonly peerUrls: readonly string[];
   /** Higher than every one before. */
   readonly epoch: number;
-  /** Counts renewals, so that who looks twice sees whether the holder lives. */
+  /** Changes with every claim and renewal, so that who looks twice sees whether the holder lives. */
   readonly counter: number;
+  /** How long the holder may answer without having renewed it: who waits for its end waits for that, not for a lease of its own. */
+  readonly leaseMs: number;
   /** The holder has given it up: nobody needs to wait for the end of its lease. */
   readonly released: boolean;
   /** Who is to have it next, an incarnation: the others let it go first. Empty: anybody. */
@@ -28,17 +30,18 @@ const FORM: RecordForm = {
 };
 
 export function encodeLeaderRecord(record: LeaderRecord): Bytes {
-  const { holder, name, peerUrls, epoch, counter, released, to } = record;
+  const { holder, name, peerUrls, epoch, counter, leaseMs, released, to } = record;
+  const { format } = FORM;
   return Buffer.from(
-    JSON.stringify({ format: FORM.format, holder, name, peerUrls, epoch, counter, released, to }),
+    JSON.stringify({ format, holder, name, peerUrls, epoch, counter, leaseMs, released, to }),
   );
 }
 
 /** Throws ClusterError `record-damaged`, or `record-format` when a newer program wrote it. */
 export function decodeLeaderRecord(bytes: Bytes): LeaderRecord {
   const record = readRecordForm(FORM, bytes, isRecord);
-  const { holder, name, peerUrls, epoch, counter, released, to } = record;
-  return { holder, name, peerUrls, epoch, counter, released, to };
+  const { holder, name, peerUrls, epoch, counter, leaseMs, released, to } = record;
+  return { holder, name, peerUrls, epoch, counter, leaseMs, released, to };
 }
 
 function isRecord(found: unknown): found is LeaderRecord {
@@ -49,6 +52,7 @@ function isRecord(found: unknown): found is LeaderRecord {
     isTexts(record.peerUrls) &&
     isCount(record.epoch, 1) &&
     isCount(record.counter, 0) &&
+    isCount(record.leaseMs, 1) &&
     typeof record.released === 'boolean' &&
     typeof record.to === 'string'
   );

@@ -108,9 +108,9 @@ export class NodeStores {
    * Rejects as `Store.lead`.
    */
   async lead(epoch: number): Promise<boolean> {
-    const served = this.#next ?? this.#served;
-    await Promise.all([this.#served.follower.stop(), served.follower.stop()]);
+    await Promise.all([this.#served.follower.stop(), this.#next?.follower.stop()]);
     if (this.#renewing !== undefined) return false;
+    const served = this.#next ?? this.#served;
     try {
       const isLeading = await served.store.lead(epoch);
       if (isLeading && served === this.#next) this.#replace(served);

@@ -462,6 +462,7 @@ describe('a follower and its leader', () => {
       peerUrls: ['http://a'],
       epoch: 3,
       counter: 0,
+      leaseMs: 800,
       released: false,
       to: '',
     };
