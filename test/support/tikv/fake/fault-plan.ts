@@ -62,6 +62,11 @@ export class FaultPlan {
 
 function matches(fault: Fault, rpc: string, store: bigint): boolean {
   if (fault.store !== undefined && fault.store !== store) return false;
+  return mayMeet(fault, rpc);
+}
+
+/** Whether calls of `rpc` can meet a fault, at a store that it is meant for. */
+export function mayMeet(fault: Fault, rpc: string): boolean {
   if (fault.kind === 'no-1pc') return rpc === 'KvPrewrite';
   if (fault.rpc !== undefined) return fault.rpc === rpc;
   const meant = defaultRpcs[fault.kind];
