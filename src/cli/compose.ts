@@ -1,6 +1,6 @@
 import { AssertionError, type Logger } from '../base/index.ts';
 import type { Settings } from '../config/index.ts';
-import { ForwardedCalls } from '../server/index.ts';
+import { ForwardedCalls, type HealthAnswers } from '../server/index.ts';
 import type { Store } from '../store/index.ts';
 import { createServer, type GrpcServer, type Listener, type ServerOptions } from '../transport/index.ts';
 import { advertisedUrls } from './advertised-urls.ts';
@@ -52,7 +52,8 @@ export async function startServer(settings: Settings, options: StartOptions): Pr
   // Ports first: two servers by mistake are told apart before either touches data.
   const claimed = await claimListeners(settings, logger);
   const runtime = { clock: new NodeClock(), scheduler: new NodeScheduler(), random: new NodeRandom() };
-  const probes = new SwitchedHttp(startingHttp(logger));
+  const healthAnswers = { healthy: 0, unhealthy: 0 };
+  const probes = new SwitchedHttp(startingHttp(logger, healthAnswers));
   const transport = transportOptions(settings, { ...runtime, logger });
   const http = createServer({ ...transport, services: [], http: probes.handle });
   for (const listener of claimed.metrics) http.serve(listener);
@@ -65,6 +66,7 @@ export async function startServer(settings: Settings, options: StartOptions): Pr
       transport,
       http,
       probes,
+      healthAnswers,
     });
   } catch (error) {
     for (const listener of [...claimed.client, ...claimed.clientHttp]) listener.destroy();
@@ -85,6 +87,7 @@ interface StartParts {
   /** Serves the metrics listeners. */
   readonly http: GrpcServer;
   readonly probes: SwitchedHttp;
+  readonly healthAnswers: HealthAnswers;
 }
 
 async function startOn(claimed: Claimed, settings: Settings, parts: StartParts): Promise<RunningServer> {

@@ -6,6 +6,7 @@ import {
   healthChecks,
   metricsHttp,
   type GatewayOptions,
+  type HealthAnswers,
   type ServerContext,
 } from '../server/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
@@ -15,17 +16,19 @@ export interface HttpParts {
   readonly settings: Settings;
   readonly context: Pick<ServerContext, 'store' | 'node'>;
   readonly metrics: Metrics;
+  readonly healthAnswers: HealthAnswers;
   /** The same services as over gRPC, under the same limits. */
   readonly calls: GatewayOptions;
   readonly logger: Logger;
 }
 
 /** What is served that is not gRPC: on the client port, and on the metrics listeners. */
-export function httpHandlers({ settings, context, metrics, calls, logger }: HttpParts): {
+export function httpHandlers(parts: HttpParts): {
   readonly client: HttpHandler;
   readonly metrics: HttpHandler;
 } {
-  const routes = { checks: healthChecks(context), metrics: () => metrics.text(), logger };
+  const { settings, context, metrics, healthAnswers, calls, logger } = parts;
+  const routes = { checks: healthChecks(context), healthAnswers, metrics: () => metrics.text(), logger };
   return {
     client: clientHttp({
       ...routes,

@@ -1,14 +1,17 @@
 import type { ClusterNode } from '../cluster/index.ts';
-import { alarmNames, ETCD_VERSION, type ForwardedCalls, type MethodCounters } from '../server/index.ts';
-import type { StoreApi } from '../store/index.ts';
 import {
-  exponentialBounds,
-  Histogram,
-  Metrics,
-  type MetricDefinition,
-  type Sample,
-} from '../telemetry/index.ts';
+  alarmNames,
+  CLUSTER_VERSION,
+  ETCD_VERSION,
+  type ForwardedCalls,
+  type HealthAnswers,
+  type MethodCounters,
+} from '../server/index.ts';
+import type { StoreApi } from '../store/index.ts';
+import { exponentialBounds, Histogram, Metrics, type MetricDefinition } from '../telemetry/index.ts';
 import type { WatchHub } from '../watch/index.ts';
+import { callMetrics } from './call-metrics.ts';
+import { counter, gauge } from './metric-kinds.ts';
 import { ENGRAM_VERSION } from './version.ts';
 
 /** How long commits take, under the two names that dashboards of etcd read. */
@@ -41,6 +44,7 @@ export interface MetricSources {
   readonly node: ClusterNode;
   readonly counters: readonly MethodCounters[];
   readonly forwarded: ForwardedCalls;
+  readonly healthAnswers: HealthAnswers;
 }
 
 /** What a server exports: etcd's names where the meaning is the same, `engram_` for the rest. */
@@ -50,20 +54,14 @@ export function serverMetrics(sources: MetricSources, histograms: CommitHistogra
     ...storeMetrics(sources),
     alarmMetric(sources),
     ...memberMetrics(sources),
+    ...identityMetrics(sources),
     ...watchMetrics(sources),
+    ...healthMetrics(sources),
   );
   metrics.add(...callMetrics(sources.counters));
   metrics.addHistogram(histograms.fsync);
   metrics.addHistogram(histograms.commit);
   return metrics;
-}
-
-function gauge(name: string, help: string, read: MetricDefinition['read']): MetricDefinition {
-  return { name, help, kind: 'gauge', read };
-}
-
-function counter(name: string, help: string, read: MetricDefinition['read']): MetricDefinition {
-  return { name, help, kind: 'counter', read };
 }
 
 function storeMetrics({ current }: MetricSources): MetricDefinition[] {
@@ -144,7 +142,7 @@ function memberMetrics({ current, node, forwarded }: MetricSources): MetricDefin
       'Leader changes seen since the start.',
       () => node.leaderChanges,
     ),
-    counter(
+    gauge(
       'etcd_server_proposals_committed_total',
       'Chunks of the log that are committed, as far as this member has heard.',
       () => node.announced,
@@ -170,6 +168,12 @@ function memberMetrics({ current, node, forwarded }: MetricSources): MetricDefin
       'Calls that other members have forwarded to this one.',
       () => forwarded.served,
     ),
+  ];
+}
+
+/** What a label says and the value does not. */
+function identityMetrics({ node }: MetricSources): MetricDefinition[] {
+  return [
     {
       name: 'etcd_server_id',
       help: 'Server or member ID in hexadecimal format. 1 for a label with the current ID.',
@@ -185,12 +189,34 @@ function memberMetrics({ current, node, forwarded }: MetricSources): MetricDefin
       read: () => [{ labels: { server_version: ETCD_VERSION }, value: 1 }],
     },
     {
+      name: 'etcd_cluster_version',
+      help: 'Which version of etcd the members speak like. 1 for a label with the current version.',
+      kind: 'gauge',
+      labels: ['cluster_version'],
+      read: () => [{ labels: { cluster_version: CLUSTER_VERSION }, value: 1 }],
+    },
+    {
       name: 'engram_build_info',
       help: 'Which version of Engram is running, on which Node.',
       kind: 'gauge',
       labels: ['version', 'node'],
       read: () => [{ labels: { version: ENGRAM_VERSION, node: process.versions.node }, value: 1 }],
     },
+  ];
+}
+
+function healthMetrics({ healthAnswers }: MetricSources): MetricDefinition[] {
+  return [
+    counter(
+      'etcd_server_health_success',
+      'Answers of /health that said healthy.',
+      () => healthAnswers.healthy,
+    ),
+    counter(
+      'etcd_server_health_failures',
+      'Answers of /health that said not healthy.',
+      () => healthAnswers.unhealthy,
+    ),
   ];
 }
 
@@ -222,92 +248,4 @@ function watchMetrics({ current }: MetricSources): MetricDefinition[] {
       () => current.hub.statistics().responsesWaiting,
     ),
   ];
-}
-
-const GRPC_TYPES = { unary: 'unary', serverStream: 'server_stream', bidi: 'bidi_stream' } as const;
-
-/** Names of gRPC's codes, as grpc-go-prometheus writes them. */
-const CODE_NAMES = [
-  'OK',
-  'Canceled',
-  'Unknown',
-  'InvalidArgument',
-  'DeadlineExceeded',
-  'NotFound',
-  'AlreadyExists',
-  'PermissionDenied',
-  'ResourceExhausted',
-  'FailedPrecondition',
-  'Aborted',
-  'OutOfRange',
-  'Unimplemented',
-  'Internal',
-  'Unavailable',
-  'DataLoss',
-  'Unauthenticated',
-] as const;
-
-const CALL_LABELS = ['grpc_type', 'grpc_service', 'grpc_method'];
-
-function callMetrics(counters: readonly MethodCounters[]): MetricDefinition[] {
-  const perMethod = (
-    name: string,
-    help: string,
-    value: (entry: MethodCounters) => number,
-  ): MetricDefinition => ({
-    name,
-    help,
-    kind: 'counter',
-    labels: CALL_LABELS,
-    read: () => counters.map((entry) => ({ labels: callLabels(entry), value: value(entry) })),
-  });
-  const sum = (value: (entry: MethodCounters) => number): number =>
-    counters.reduce((total, entry) => total + value(entry), 0);
-  return [
-    perMethod(
-      'grpc_server_started_total',
-      'Total number of RPCs started on the server.',
-      (entry) => entry.started,
-    ),
-    perMethod(
-      'grpc_server_msg_received_total',
-      'Total number of RPC stream messages received on the server.',
-      (entry) => entry.messagesReceived,
-    ),
-    perMethod(
-      'grpc_server_msg_sent_total',
-      'Total number of gRPC stream messages sent by the server.',
-      (entry) => entry.messagesSent,
-    ),
-    {
-      name: 'grpc_server_handled_total',
-      help: 'Total number of RPCs completed on the server, regardless of success or failure.',
-      kind: 'counter',
-      labels: [...CALL_LABELS, 'grpc_code'],
-      read: () => counters.flatMap(handledSamples),
-    },
-    counter(
-      'etcd_network_client_grpc_received_bytes_total',
-      'The total number of bytes received from grpc clients.',
-      () => sum((entry) => entry.receivedBytes),
-    ),
-    counter(
-      'etcd_network_client_grpc_sent_bytes_total',
-      'The total number of bytes sent to grpc clients.',
-      () => sum((entry) => entry.sentBytes),
-    ),
-  ];
-}
-
-function callLabels(entry: MethodCounters): Record<string, string> {
-  return { grpc_type: GRPC_TYPES[entry.kind], grpc_service: entry.service, grpc_method: entry.method };
-}
-
-function handledSamples(entry: MethodCounters): Sample[] {
-  const samples: Sample[] = [];
-  CODE_NAMES.forEach((code, at) => {
-    const value = entry.handled[at]!;
-    if (value > 0) samples.push({ labels: { ...callLabels(entry), grpc_code: code }, value });
-  });
-  return samples;
 }

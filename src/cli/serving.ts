@@ -10,6 +10,7 @@ import {
   type CallContext,
   type ForwardedCalls,
   type GatewayOptions,
+  type HealthAnswers,
   type MethodCounters,
   type ServerContext,
 } from '../server/index.ts';
@@ -36,6 +37,7 @@ export interface ServingParts {
   readonly node: ClusterNode;
   readonly forwarded: ForwardedCalls;
   readonly histograms: CommitHistograms;
+  readonly healthAnswers: HealthAnswers;
   readonly transport: Omit<ServerOptions, 'services'>;
   readonly random: Random;
   readonly logger: Logger;
@@ -50,7 +52,7 @@ interface StoreParts {
 
 /** Builds all services over the node, which is readable. */
 export function buildServing(parts: ServingParts): Serving {
-  const { settings, node, logger, transport } = parts;
+  const { settings, node, healthAnswers, logger, transport } = parts;
   const counters: MethodCounters[] = [];
   const stop = new StreamEnds();
   const leaderLost = new StreamEnds();
@@ -73,12 +75,12 @@ export function buildServing(parts: ServingParts): Serving {
     ...{ receiveBytesMax: transport.receiveBytesMax, onFault: transport.onFault },
   };
   const metrics = serverMetrics(
-    { current: context, node, counters, forwarded: parts.forwarded },
+    { current: context, node, counters, forwarded: parts.forwarded, healthAnswers },
     parts.histograms,
   );
   return {
     calls,
-    http: httpHandlers({ settings, context, metrics, calls, logger }),
+    http: httpHandlers({ settings, context, metrics, healthAnswers, calls, logger }),
     context,
     endStreams() {
       endNotices();

@@ -1,11 +1,11 @@
 import type { Logger } from '../base/index.ts';
-import { metricsHttp } from '../server/index.ts';
+import { metricsHttp, type HealthAnswers } from '../server/index.ts';
 import type { HttpHandler } from '../transport/index.ts';
 
 const STARTING = 'the server is starting';
 
 /** What probes are told until the log has been read: that the process lives and does not serve yet. */
-export function startingHttp(logger: Logger): HttpHandler {
+export function startingHttp(logger: Logger, healthAnswers: HealthAnswers): HttpHandler {
   const notYet = (): Promise<string | undefined> => Promise.resolve(STARTING);
   const fine = (): Promise<string | undefined> => Promise.resolve(undefined);
   return metricsHttp({
@@ -17,6 +17,7 @@ export function startingHttp(logger: Logger): HttpHandler {
       hasLeader: () => true,
       alarms: () => [],
     },
+    healthAnswers,
     metrics: () => Promise.resolve({ text: '', contentType: 'text/plain; version=0.0.4; charset=utf-8' }),
     logger,
   });

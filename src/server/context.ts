@@ -8,6 +8,8 @@ import type { StreamEnds } from './stream-ends.ts';
 /** The versions that clients are told. kube-apiserver refuses features below 3.5.13 and on any suffix. */
 export const ETCD_VERSION = '3.7.3';
 export const STORAGE_VERSION = '3.7.0';
+/** The version that etcd's members agree on is told without its patch. */
+export const CLUSTER_VERSION = ETCD_VERSION.split('.').slice(0, 2).join('.');
 
 /** Whether this node answers what needs the leader, and who does otherwise. */
 export type LeaderCalls = Pick<ClusterNodeApi, 'leads' | 'forward'>;

@@ -1,7 +1,13 @@
 import { AlarmAction, AlarmType, storeError, type Alarm, type AlarmResult } from '../store/index.ts';
 import type { GrpcStatus, Method, Service } from '../transport/index.ts';
 import { DowngradeAction } from '../wire/index.ts';
-import { ETCD_VERSION, STORAGE_VERSION, type CallContext, type ServerContext } from './context.ts';
+import {
+  CLUSTER_VERSION,
+  ETCD_VERSION,
+  STORAGE_VERSION,
+  type CallContext,
+  type ServerContext,
+} from './context.ts';
 import { statusOfCode, UNKNOWN_ALARM_ACTION, UNKNOWN_METHOD, unsupported } from './errors.ts';
 import { answer, coldUnary, forward, type UnaryMethod } from './unary.ts';
 
@@ -166,9 +172,6 @@ function moveRefusal(node: ServerContext['node'], target: bigint): GrpcStatus | 
   const isMember = node.members().some(({ id }) => id === target);
   return isMember ? undefined : statusOfCode('BadLeaderTransferee');
 }
-
-/** The version that etcd's members agree on is told without its patch. */
-const CLUSTER_VERSION = ETCD_VERSION.split('.').slice(0, 2).join('.');
 
 /** What etcd takes for a version: `MAJOR.MINOR`, or three numbers with what semver allows behind them. */
 const VERSION_PATTERN = /^(\d+)\.(\d+)(?:\.(\d+)(?:-(IDS)?)?(?:\+(IDS)?)?)?$/;

@@ -117,8 +117,20 @@ test('/metrics has the names that dashboards of etcd read', async () => {
     'grpc_server_started_total{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put"}',
     'grpc_server_handled_total{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put",grpc_code="OK"}',
     'process_resident_memory_bytes',
+    'etcd_cluster_version{cluster_version="3.7"} 1',
+    'etcd_server_proposals_pending 0',
+    'etcd_server_proposals_failed_total 0',
+    'etcd_server_health_failures',
   ]) {
     expect(body).toContain(`\n${name}`);
   }
   expect(body).toContain(`etcd_debugging_mvcc_current_revision ${it.server.store.revision}\n`);
+});
+
+test('/health is counted, by what it says', async () => {
+  const counted = async (name: string): Promise<number> =>
+    Number(new RegExp(`^${name} (\\d+)$`, 'm').exec((await get('/metrics')).body)?.[1]);
+  const before = await counted('etcd_server_health_success');
+  expect((await get('/health')).status).toBe(200);
+  expect(await counted('etcd_server_health_success')).toBe(before + 1);
 });

@@ -17,6 +17,7 @@ const healthy: HealthChecks = {
 };
 const routes = {
   checks: healthy,
+  healthAnswers: { healthy: 0, unhealthy: 0 },
   metrics: () => Promise.resolve({ text: 'a 1\n', contentType: 'text/metrics' }),
   logger: silentLogger,
 };
@@ -133,6 +134,16 @@ test('a member without a leader is not healthy, but for serializable reads', asy
   for (const path of ['/livez', '/readyz']) {
     expect(await client({ path }, { checks })).toMatchObject({ status: 200 });
   }
+});
+
+test('each answer of /health is counted, by what it says', async () => {
+  const healthAnswers = { healthy: 0, unhealthy: 0 };
+  const checks = { ...healthy, hasLeader: () => false };
+  await client({ path: '/health' }, { healthAnswers });
+  await client({ path: '/health' }, { healthAnswers, checks });
+  await client({ path: '/health', query: 'serializable=true' }, { healthAnswers, checks });
+  await client({ path: '/livez' }, { healthAnswers });
+  expect(healthAnswers).toEqual({ healthy: 2, unhealthy: 1 });
 });
 
 describe('methods', () => {

@@ -8,9 +8,16 @@ import type { Check, HealthChecks } from './checks.ts';
 
 export interface HttpRoutesOptions {
   readonly checks: HealthChecks;
+  /** Counted up with every answer of `/health`. */
+  readonly healthAnswers: HealthAnswers;
   /** The text of `/metrics` and its content type. */
   readonly metrics: () => Promise<{ text: string; contentType: string }>;
   readonly logger: Logger;
+}
+
+export interface HealthAnswers {
+  healthy: number;
+  unhealthy: number;
 }
 
 /** Handlers by path. */
@@ -20,7 +27,8 @@ export type HttpRoutes = ReadonlyMap<string, HttpHandler>;
 type Answering = (query: URLSearchParams, exchange: HttpExchange) => HttpAnswer | Promise<HttpAnswer>;
 
 /** What etcd serves on its metrics listeners, with its bodies (etcd-v3.md A.7). */
-export function metricsRoutes({ checks, metrics, logger }: HttpRoutesOptions): HttpRoutes {
+export function metricsRoutes(options: HttpRoutesOptions): HttpRoutes {
+  const { checks, healthAnswers, metrics, logger } = options;
   const live = { serializable_read: checks.serializableRead };
   const ready = {
     data_corruption: checks.dataCorruption,
@@ -29,7 +37,7 @@ export function metricsRoutes({ checks, metrics, logger }: HttpRoutesOptions): H
     non_learner: checks.nonLearner,
   };
   const routes = new Map<string, Answering>([
-    ['/health', (query) => health(checks, query)],
+    ['/health', (query) => health(checks, healthAnswers, query)],
     ...probeRoutes('/livez', live),
     ...probeRoutes('/readyz', ready),
   ]);
@@ -102,7 +110,11 @@ async function scrape(metrics: HttpRoutesOptions['metrics'], exchange: HttpExcha
   return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: await compress(text) };
 }
 
-async function health(checks: HealthChecks, query: URLSearchParams): Promise<HttpAnswer> {
+async function health(
+  checks: HealthChecks,
+  answers: HealthAnswers,
+  query: URLSearchParams,
+): Promise<HttpAnswer> {
   const excluded = new Set(query.getAll('exclude'));
   const alarm = checks.alarms().find((each) => !excluded.has(each));
   let reason = alarm === undefined ? '' : `ALARM ${alarm}`;
@@ -113,7 +125,11 @@ async function health(checks: HealthChecks, query: URLSearchParams): Promise<Htt
     if (failure !== undefined) reason = `RANGE ERROR:${failure}`;
   }
   const body = JSON.stringify({ health: String(reason === ''), reason });
-  if (reason !== '') return plainError(503, body);
+  if (reason !== '') {
+    answers.unhealthy++;
+    return plainError(503, body);
+  }
+  answers.healthy++;
   // etcd leaves the content type to Go's sniffing, which takes this for plain text.
   return { status: 200, headers: { 'content-type': PLAIN }, body };
 }
