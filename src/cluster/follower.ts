@@ -129,7 +129,7 @@ export class Follower {
     if (this.#isRetired) return done('Timeout');
     const isByRevision = planted(this.#options.faults, 'read-index-by-revision');
     // What a leader answered is an announcement.
-    if (!isByRevision && this.#following !== undefined) this.announce(sequence);
+    if (!isByRevision && sequence > this.#announced && this.#following !== undefined) this.announce(sequence);
     if (this.#isApplied(sequence)) return done(undefined);
     const { clock, requestTimeoutMs, readersMax = READERS_MAX } = this.#options;
     if (this.#readers.length >= readersMax) return done('TooManyRequests');
