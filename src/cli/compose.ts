@@ -104,10 +104,10 @@ async function startOn(claimed: Claimed, settings: Settings, parts: StartParts):
     clientUrls: advertisedClientUrls(settings, urls.clientUrls, logger),
     onFault: transport.onFault,
   });
-  const { node } = open;
+  const { node, traffic } = open;
   const endNotice = tellOfWaiting(node, { name: settings.name, ...parts });
   await whenReadable(open, parts.signal).finally(endNotice);
-  const serving = buildServing({ ...parts, settings, node, forwarded, histograms });
+  const serving = buildServing({ ...parts, settings, node, traffic, forwarded, histograms });
   ready.serving = serving;
   const grpc = createServer({ ...transport, ...serving.calls, http: serving.http.client });
   for (const listener of [...claimed.client, ...claimed.clientHttp]) grpc.serve(listener);

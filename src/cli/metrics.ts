@@ -12,6 +12,7 @@ import { exponentialBounds, Histogram, Metrics, type MetricDefinition } from '..
 import type { WatchHub } from '../watch/index.ts';
 import { callMetrics } from './call-metrics.ts';
 import { counter, gauge } from './metric-kinds.ts';
+import { peerMetrics, roundTripTimes, type MeasuredTraffic } from './peer-metrics.ts';
 import { ENGRAM_VERSION } from './version.ts';
 
 /** How long commits take, under the two names that dashboards of etcd read. */
@@ -45,6 +46,7 @@ export interface MetricSources {
   readonly counters: readonly MethodCounters[];
   readonly forwarded: ForwardedCalls;
   readonly healthAnswers: HealthAnswers;
+  readonly traffic: MeasuredTraffic | undefined;
 }
 
 /** What a server exports: etcd's names where the meaning is the same, `engram_` for the rest. */
@@ -57,10 +59,12 @@ export function serverMetrics(sources: MetricSources, histograms: CommitHistogra
     ...identityMetrics(sources),
     ...watchMetrics(sources),
     ...healthMetrics(sources),
+    ...peerMetrics(sources),
   );
   metrics.add(...callMetrics(sources.counters));
   metrics.addHistogram(histograms.fsync);
   metrics.addHistogram(histograms.commit);
+  metrics.addHistogram(roundTripTimes(sources));
   return metrics;
 }
 

@@ -6,6 +6,7 @@ import type { Engine } from '../engine/index.ts';
 import type { StoreOptions } from '../store/index.ts';
 import { openEngine } from './engines.ts';
 import type { CommitHistograms } from './metrics.ts';
+import type { MeasuredTraffic } from './peer-metrics.ts';
 import { openPeerNetwork, type OpenPeerNetwork } from './peer-network.ts';
 import { TimedEngine } from './timed-engine.ts';
 
@@ -31,6 +32,8 @@ export interface OpenNode {
   readonly node: ClusterNode;
   /** Where other nodes are told to connect to; none when there can be no others. */
   readonly peerUrls: readonly string[];
+  /** What has gone to them and come from them; undefined when there can be none. */
+  readonly traffic: MeasuredTraffic | undefined;
   /** Hands the lead over, if the node has it, and ends it; then what it uses. */
   readonly close: () => Promise<void>;
 }
@@ -66,7 +69,7 @@ export async function openNode(settings: Settings, parts: OpenNodeParts): Promis
     const inner = await openEngine(settings, { clock, scheduler, random, logger, signal, leads });
     const engine = (opened.engine = timed(inner, parts));
     const node = (opened.node = await ClusterNode.start(nodeOptions(settings, { ...parts, engine, peers })));
-    return { node, peerUrls: peers?.peerUrls ?? [], close };
+    return { node, peerUrls: peers?.peerUrls ?? [], traffic: peers?.traffic, close };
   } catch (error) {
     await close();
     throw error;

@@ -15,6 +15,7 @@ import {
 import { advertisedUrls } from './advertised-urls.ts';
 import { certificateFaults, type CertificateUse } from './certificate-faults.ts';
 import { claimOne } from './listeners.ts';
+import { newPeerTraffic, type MeasuredTraffic } from './peer-metrics.ts';
 
 export interface PeerNetworkParts {
   readonly clock: Clock;
@@ -27,6 +28,7 @@ export interface PeerNetworkParts {
 /** This node's way to the others, and theirs to it. */
 export interface OpenPeerNetwork {
   readonly network: PeerNetwork;
+  readonly traffic: MeasuredTraffic;
   /** Where other nodes are served, with the real ports. */
   readonly listenUrls: readonly string[];
   /** Where the others are told to connect to: for the record of members, and for MemberList. */
@@ -74,8 +76,9 @@ export async function openPeerNetwork(
   const logger = parts.logger.child({ room: 'peers' });
   const credentials = PeerCredentials.open(clientTls(settings), logger);
   const listeners = await claimPeerPorts(settings, logger);
+  const traffic = newPeerTraffic();
   const aliveMs = Math.max(aliveMsMin, settings.leaderLease);
-  const network = new GrpcPeerNetwork({ credentials, clock, scheduler, logger, aliveMs });
+  const network = new GrpcPeerNetwork({ credentials, clock, scheduler, logger, traffic, aliveMs });
   const server = createServer({
     ...{ clock, scheduler, logger, onFault: parts.onFault, services: [network.service] },
     receiveBytesMax: Math.max(receiveBytesMin, settings.maxRequestBytes + receiveOverheadBytes),
@@ -92,6 +95,7 @@ export async function openPeerNetwork(
   warnOfCertificates(settings, peerUrls, logger);
   return {
     network,
+    traffic,
     listenUrls,
     peerUrls,
     close: closer(network, server),

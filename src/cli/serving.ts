@@ -21,6 +21,7 @@ import { httpHandlers } from './http.ts';
 import { tellOfLoss } from './leader-notices.ts';
 import { receiveOverheadBytes } from './limits.ts';
 import { serverMetrics, type CommitHistograms } from './metrics.ts';
+import type { MeasuredTraffic } from './peer-metrics.ts';
 
 /** What clients are served with, once the node is readable. */
 export interface Serving {
@@ -38,6 +39,7 @@ export interface ServingParts {
   readonly forwarded: ForwardedCalls;
   readonly histograms: CommitHistograms;
   readonly healthAnswers: HealthAnswers;
+  readonly traffic: MeasuredTraffic | undefined;
   readonly transport: Omit<ServerOptions, 'services'>;
   readonly random: Random;
   readonly logger: Logger;
@@ -74,10 +76,7 @@ export function buildServing(parts: ServingParts): Serving {
     ...{ services: etcdServices(context, health, counters), refuse: refuseByHeaders(node) },
     ...{ receiveBytesMax: transport.receiveBytesMax, onFault: transport.onFault },
   };
-  const metrics = serverMetrics(
-    { current: context, node, counters, forwarded: parts.forwarded, healthAnswers },
-    parts.histograms,
-  );
+  const metrics = serverMetrics({ ...parts, current: context, counters }, parts.histograms);
   return {
     calls,
     http: httpHandlers({ settings, context, metrics, healthAnswers, calls, logger }),

@@ -134,7 +134,7 @@ export class LeaderLink implements LeaderWay {
       (from) => this.#isCurrent(from) && this.#listener.drained(),
       (from) => this.#isCurrent(from) && this.#lost('lost'),
     );
-    const link = network.connect(record.peerUrls, sink);
+    const link = network.connect(record.peerUrls, sink, record.name);
     sink.link = link;
     this.#state = { kind: 'greeting', link };
     const { incarnation, name } = self;

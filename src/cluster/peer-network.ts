@@ -10,9 +10,9 @@ export const BROKEN_RULES_QUIET_MS = 1000;
 export interface PeerNetwork {
   /**
    * Opens a link to the node behind one of these URLs. Never throws: what fails ends the link. What is sent before the
-   * connection stands waits for it.
+   * connection stands waits for it. `name`: that node's, for what is counted of each.
    */
-  connect(peerUrls: readonly string[], sink: LinkSink): Link;
+  connect(peerUrls: readonly string[], sink: LinkSink, name: string): Link;
   /** Says who takes the links that others open to this node. Until then they are refused. Called once. */
   accept(listener: (link: Link) => LinkSink): void;
 }

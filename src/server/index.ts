@@ -19,6 +19,7 @@ export type { PathHandler } from './http/mux.ts';
 export type { HealthAnswers, HttpRoutesOptions } from './http/routes.ts';
 export { GrpcPeerNetwork, type GrpcPeerNetworkOptions } from './peers/grpc-peer-network.ts';
 export { PeerCredentials, type PeerTls } from './peers/peer-credentials.ts';
+export { PeerTraffic, type PeerFigures, type RoundTrips } from './peers/peer-traffic.ts';
 export { refuseByHeaders } from './refuse.ts';
 export { etcdServices } from './services.ts';
 export { StreamEnds } from './stream-ends.ts';

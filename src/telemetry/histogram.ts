@@ -27,16 +27,50 @@ export class Histogram {
 
   /** In Prometheus' text form. */
   text(): string {
+    return heading(this) + this.samples('');
+  }
+
+  /** The lines below the heading, with `labels` in front of others, each `name="value",`. */
+  samples(labels: string): string {
     const { name } = this;
-    let lines = `# HELP ${name} ${this.help}\n# TYPE ${name} histogram\n`;
+    const only = labels === '' ? '' : `{${labels.slice(0, -1)}}`;
+    let lines = '';
     let below = 0;
     for (let at = 0; at < this.bounds.length; at++) {
       below += this.#counts[at]!;
-      lines += `${name}_bucket{le="${this.bounds[at]!}"} ${below}\n`;
+      lines += `${name}_bucket{${labels}le="${this.bounds[at]!}"} ${below}\n`;
     }
-    lines += `${name}_bucket{le="+Inf"} ${this.#count}\n`;
-    return `${lines}${name}_sum ${this.#sum}\n${name}_count ${this.#count}\n`;
+    lines += `${name}_bucket{${labels}le="+Inf"} ${this.#count}\n`;
+    return `${lines}${name}_sum${only} ${this.#sum}\n${name}_count${only} ${this.#count}\n`;
   }
+}
+
+/** Histograms of one name, told apart by a label, whose values come from a closed set and need no escaping. */
+export class LabelledHistograms {
+  readonly name: string;
+  readonly help: string;
+  readonly #label: string;
+  readonly #read: () => Iterable<readonly [value: string, histogram: Histogram]>;
+
+  constructor(
+    { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
+    read: () => Iterable<readonly [value: string, histogram: Histogram]>,
+  ) {
+    this.name = name;
+    this.help = help;
+    this.#label = label;
+    this.#read = read;
+  }
+
+  text(): string {
+    let text = heading(this);
+    for (const [value, histogram] of this.#read()) text += histogram.samples(`${this.#label}="${value}",`);
+    return text;
+  }
+}
+
+function heading({ name, help }: { readonly name: string; readonly help: string }): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} histogram\n`;
 }
 
 /** `count` bounds, each `factor` times the one before. */

@@ -1,5 +1,5 @@
 /** Log lines and metrics: pino and prom-client behind small interfaces. */
 
-export { exponentialBounds, Histogram } from './histogram.ts';
+export { exponentialBounds, Histogram, LabelledHistograms } from './histogram.ts';
 export { createLogger, type LoggerOptions, type LogLevel } from './logger.ts';
-export { Metrics, type MetricDefinition, type Sample } from './metrics.ts';
+export { Metrics, type MetricDefinition, type Sample, type TextMetric } from './metrics.ts';

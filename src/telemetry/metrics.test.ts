@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exponentialBounds, Histogram } from './histogram.ts';
+import { exponentialBounds, Histogram, LabelledHistograms } from './histogram.ts';
 import { Metrics } from './metrics.ts';
 
 test('metrics are read when they are asked for', async () => {
@@ -41,6 +41,31 @@ test('a histogram counts each value in its bucket and all above', () => {
       'h_seconds_bucket{le="+Inf"} 4',
       'h_seconds_sum 9.0045',
       'h_seconds_count 4',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('histograms of one name have one heading, and a label each', () => {
+  const help = { name: 'h_seconds', help: 'Help.' };
+  const one = new Histogram(help.name, help.help, [1]);
+  one.observe(0.5);
+  const all = new LabelledHistograms({ ...help, label: 'To' }, () => [
+    ['a', one],
+    ['b', new Histogram(help.name, help.help, [1])],
+  ]);
+  expect(all.text()).toBe(
+    [
+      '# HELP h_seconds Help.',
+      '# TYPE h_seconds histogram',
+      'h_seconds_bucket{To="a",le="1"} 1',
+      'h_seconds_bucket{To="a",le="+Inf"} 1',
+      'h_seconds_sum{To="a"} 0.5',
+      'h_seconds_count{To="a"} 1',
+      'h_seconds_bucket{To="b",le="1"} 0',
+      'h_seconds_bucket{To="b",le="+Inf"} 0',
+      'h_seconds_sum{To="b"} 0',
+      'h_seconds_count{To="b"} 0',
       '',
     ].join('\n'),
   );

@@ -1,5 +1,3 @@
-import type { Histogram } from './histogram.ts';
-
 /** One value of a metric with its labels, whose values come from closed sets. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -15,20 +13,25 @@ export interface MetricDefinition {
   readonly read: () => number | readonly Sample[];
 }
 
+/** Writes itself in Prometheus' text form. */
+export interface TextMetric {
+  text(): string;
+}
+
 /**
  * What is exported in Prometheus' form. Metrics are read when they are asked for, and nothing is loaded or computed before
  * somebody asks, so that they cost a server nothing that is not scraped.
  */
 export class Metrics {
   readonly #definitions: MetricDefinition[] = [];
-  readonly #histograms: Histogram[] = [];
+  readonly #histograms: TextMetric[] = [];
   #registry: Promise<{ metrics(): Promise<string>; contentType: string }> | undefined;
 
   add(...definitions: readonly MetricDefinition[]): void {
     this.#definitions.push(...definitions);
   }
 
-  addHistogram(histogram: Histogram): void {
+  addHistogram(histogram: TextMetric): void {
     this.#histograms.push(histogram);
   }
 

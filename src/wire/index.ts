@@ -23,6 +23,7 @@ export * from './messages.ts';
 export { decodePeerMessage, greetingTextBytesMax, peerItemsMax } from './peer-decode.ts';
 export { encodePeerMessage, joinedPeerMessage } from './peer-encode.ts';
 export * from './peer-message.ts';
+export { decodePing, encodePing, type Ping } from './peer-ping.ts';
 export * from './protos.ts';
 export { decodePutRequest, encodePutRequest, encodePutResponse } from './put.ts';
 export {

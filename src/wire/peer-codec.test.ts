@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   decodePeerMessage,
+  decodePing,
   encodePeerMessage,
+  encodePing,
   greetingTextBytesMax,
   joinedPeerMessage,
   peerItemsMax,
@@ -134,6 +136,8 @@ describe('as peer.proto has it', () => {
     expect(judge({ kind: 'answers', answers })).toMatchObject({
       answers: { answers: [{ id: '1', code: '1000', message: 'no', body: request }] },
     });
+    const ping = service.Link.requestDeserialize(encodePing({ kind: 'ping', id: 6 }));
+    expect(ping).toMatchObject({ kind: 'ping', ping: { id: '6' } });
     expect(judge({ kind: 'released', to: 'x' })).toMatchObject({ kind: 'released', released: { to: 'x' } });
   });
 
@@ -206,6 +210,24 @@ describe('bytes that are no message', () => {
     const message = (length: number): Buffer => joinedPeerMessage({ ...hello, [field]: 'x'.repeat(length) });
     expect(codeOf(message(greetingTextBytesMax))).toBe('fine');
     expect(codeOf(message(greetingTextBytesMax + 1))).toBe('valueOutOfRange');
+  });
+});
+
+describe('pings', () => {
+  test.each([
+    ['ping', 1],
+    ['pong', 2 ** 40],
+  ] as const)('%s is read back, and is no message to earlier versions', (kind, id) => {
+    const bytes = encodePing({ kind, id });
+    expect(decodePing(bytes)).toEqual({ kind, id });
+    expect(decodePeerMessage(bytes)).toBeUndefined();
+  });
+
+  test('what is none is told apart, and what is broken is refused', () => {
+    for (const message of [{ kind: 'notLeader' }, { kind: 'readIndex', id: 7 }] as const)
+      expect(decodePing(Buffer.concat(encodePeerMessage(message)))).toBeUndefined();
+    expect(decodePing(Buffer.alloc(0))).toBeUndefined();
+    expect(() => decodePing(Buffer.from('520a08', 'hex'))).toThrow(WireError);
   });
 });
 

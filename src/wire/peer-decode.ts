@@ -239,7 +239,7 @@ function readReleased(reader: Reader): PeerMessage {
 const NO_BYTES: Bytes = Buffer.alloc(0);
 
 /** A number of ours. The reader saturates, and what it saturates at is none of ours either. */
-function natural(reader: Reader): number {
+export function natural(reader: Reader): number {
   const { position } = reader;
   const value = reader.int64();
   if (value < 0 || value >= Number.MAX_SAFE_INTEGER) {

@@ -10,6 +10,8 @@ export const ANNOUNCE = 0x32;
 export const INDEX = 0x3a;
 export const ANSWERS = 0x42;
 export const RELEASED = 0x4a;
+export const PING = 0x52;
+export const PONG = 0x5a;
 
 // Fields by number and type: the same number means something else in each message.
 export const INT_1 = 0x08;

@@ -182,6 +182,34 @@ describe('members', () => {
     }
   });
 
+  test('show in metrics what goes between them, by the id of the other one', async () => {
+    const { leader, followers, ids } = await roles();
+    const idOf = (server: TestServer): string => ids.get(server)!.toString(16);
+    const samples = async (server: TestServer, name: string, other: TestServer): Promise<number> => {
+      const { body } = await httpGet(`${server.metricsUrl}/metrics`);
+      const label = name.includes('received') ? 'From' : 'To';
+      return Number(new RegExp(`^${name}\\{${label}="${idOf(other)}"\\} (\\S+)$`, 'm').exec(body)?.[1]);
+    };
+    await leader.client.call('KV.Put', { key: bytes('measured'), value: Buffer.alloc(10_000) });
+    for (const follower of followers) {
+      for (const [one, other] of [
+        [leader, follower],
+        [follower, leader],
+      ] as const) {
+        const count = 'etcd_network_peer_round_trip_time_seconds_count';
+        await eventually(async () => (await samples(one, count, other)) > 0);
+        expect(await samples(one, 'etcd_network_peer_round_trip_time_seconds_sum', other)).toBeLessThan(60);
+      }
+      const [sent, received] = [
+        'etcd_network_peer_sent_bytes_total',
+        'etcd_network_peer_received_bytes_total',
+      ];
+      expect(await samples(leader, sent, follower)).toBeGreaterThan(10_000);
+      await eventually(async () => (await samples(follower, received, leader)) > 10_000);
+      expect(await samples(follower, sent, leader)).toBeGreaterThan(0);
+    }
+  });
+
   test('hand the lead over when they are asked to, and only then', async () => {
     const { leader, followers, ids } = await roles();
     const [one] = followers as readonly [TestServer];

@@ -7,6 +7,7 @@ import { openPeerNetwork, type OpenPeerNetwork } from '../../src/cli/peer-networ
 import { NodeClock, NodeScheduler } from '../../src/cli/runtime.ts';
 import type { Link, LinkSink, PeerNetwork } from '../../src/cluster/index.ts';
 import { readSettings } from '../../src/config/index.ts';
+import type { MeasuredTraffic } from '../../src/cli/peer-metrics.ts';
 import type { PeerMessage } from '../../src/wire/index.ts';
 import type { CertificateFiles, TestAuthority } from './certificates.ts';
 import { eventually } from './suite.ts';
@@ -88,6 +89,10 @@ export class TestPeer {
     return this.open.network;
   }
 
+  get traffic(): MeasuredTraffic {
+    return this.open.traffic;
+  }
+
   /** Takes links, and notes what they bring. */
   accept(): this {
     this.network.accept((link) => {
@@ -102,7 +107,7 @@ export class TestPeer {
   /** Opens a link. */
   connect(...urls: string[]): { link: Link; sink: NotedSink } {
     const sink = new NotedSink();
-    const link = this.network.connect(urls, sink);
+    const link = this.network.connect(urls, sink, 'other');
     sink.link = link;
     return { link, sink };
   }

@@ -1,13 +1,23 @@
-import type { Logger, Scheduler } from '../../base/index.ts';
+import type { Clock, Logger, Scheduler } from '../../base/index.ts';
 import type { Link, LinkSink } from '../../cluster/index.ts';
 import { GrpcCode, type BidiStream, type GrpcStatus } from '../../transport/index.ts';
-import { decodePeerMessage, encodePeerMessage, WireError, type PeerMessage } from '../../wire/index.ts';
+import {
+  decodePeerMessage,
+  decodePing,
+  encodePeerMessage,
+  WireError,
+  type PeerMessage,
+} from '../../wire/index.ts';
+import { LinkPings } from './link-pings.ts';
+import type { PeerFigures, PeerTraffic } from './peer-traffic.ts';
 
 /** The first message of the side that accepts, which is of no kind: the link stands. */
 const GREETING = Buffer.alloc(0);
 
 export interface AcceptedLinkParts {
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
+  readonly traffic: PeerTraffic;
   readonly logger: Logger;
 }
 
@@ -15,12 +25,22 @@ export interface AcceptedLinkParts {
 export class AcceptedLink implements Link {
   readonly #stream: BidiStream;
   readonly #parts: AcceptedLinkParts;
+  readonly #pings: LinkPings;
   #isOver = false;
+  #isFull = false;
+  /** Known from `hello` on. */
+  #figures: PeerFigures | undefined;
   #sink: LinkSink | undefined;
 
   constructor(stream: BidiStream, parts: AcceptedLinkParts) {
     this.#stream = stream;
     this.#parts = parts;
+    const { clock, scheduler } = parts;
+    this.#pings = new LinkPings({
+      ...{ clock, scheduler },
+      hasRoom: () => !this.#isOver && !this.#isFull,
+      send: (bytes) => void this.#send([bytes]),
+    });
   }
 
   /** Begins, in the turn in which the stream came. */
@@ -29,6 +49,8 @@ export class AcceptedLink implements Link {
     const stream = this.#stream;
     stream.onMessage((bytes) => this.#received(bytes));
     stream.onDrain(() => {
+      this.#isFull = false;
+      this.#pings.drained();
       if (!this.#isOver) sink.drained();
     });
     stream.onHalfClose(() => this.#ended(undefined));
@@ -41,20 +63,38 @@ export class AcceptedLink implements Link {
   }
 
   send(message: PeerMessage): boolean {
-    return this.#isOver || this.#stream.send(encodePeerMessage(message));
+    return this.#isOver || this.#send(encodePeerMessage(message));
   }
 
   close(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#over();
     this.#stream.end();
+  }
+
+  #send(slices: Uint8Array[]): boolean {
+    if (this.#figures !== undefined) for (const { length } of slices) this.#figures.sentBytes += length;
+    this.#isFull = !this.#stream.send(slices);
+    return !this.#isFull;
+  }
+
+  #greeted(name: string): void {
+    this.#figures = this.#parts.traffic.of(name);
+    if (this.#figures !== undefined) this.#pings.start(this.#figures);
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    this.#pings.stop();
   }
 
   #received(bytes: Uint8Array): void {
     if (this.#isOver) return;
     let message: PeerMessage | undefined;
     try {
-      message = decodePeerMessage(bytes);
+      const ping = decodePing(bytes);
+      if (ping === undefined) message = decodePeerMessage(bytes);
+      else this.#pings.received(ping);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#parts.logger.warn('ended a link of another node: a message cannot be read', {
@@ -64,12 +104,14 @@ export class AcceptedLink implements Link {
       this.#ended({ code: GrpcCode.invalidArgument, message: error.message });
       return;
     }
+    if (message?.kind === 'hello' && this.#figures === undefined) this.#greeted(message.name);
+    if (this.#figures !== undefined) this.#figures.receivedBytes += bytes.length;
     if (message !== undefined) this.#sink?.message(message);
   }
 
   #ended(status: GrpcStatus | undefined): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#over();
     this.#stream.end(status);
     this.#sink?.ended();
   }
@@ -78,7 +120,7 @@ export class AcceptedLink implements Link {
   #lost(): void {
     this.#parts.scheduler.soon(() => {
       if (this.#isOver) return;
-      this.#isOver = true;
+      this.#over();
       this.#sink?.ended();
     });
   }

@@ -1,9 +1,17 @@
 import { Client, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js';
-import type { Cancel, Scheduler } from '../../base/index.ts';
+import type { Cancel, Clock, Scheduler } from '../../base/index.ts';
 import type { Link, LinkSink } from '../../cluster/index.ts';
-import { decodePeerMessage, joinedPeerMessage, WireError, type PeerMessage } from '../../wire/index.ts';
+import {
+  decodePeerMessage,
+  decodePing,
+  joinedPeerMessage,
+  WireError,
+  type PeerMessage,
+} from '../../wire/index.ts';
 import { failureReason } from './failure-reason.ts';
+import { LinkPings } from './link-pings.ts';
 import type { PeerCredentials } from './peer-credentials.ts';
+import type { PeerFigures } from './peer-traffic.ts';
 
 export const LINK_PATH = '/engram.Peer/Link';
 
@@ -35,7 +43,10 @@ const COMMON: ChannelOptions = {
 
 export interface DialedLinkParts {
   readonly credentials: PeerCredentials;
+  readonly clock: Clock;
   readonly scheduler: Scheduler;
+  /** Of the other node; undefined: nothing is counted. */
+  readonly figures: PeerFigures | undefined;
   /** A node that does not answer for twice as long is given up; for four times as long while a link is made. */
   readonly aliveMs: number;
   /** No link to this URL came about, or it broke, for this reason. */
@@ -69,6 +80,7 @@ export class DialedLink implements Link {
   readonly #urls: readonly string[];
   readonly #sink: LinkSink;
   readonly #parts: DialedLinkParts;
+  readonly #pings: LinkPings;
   #state: State;
   #stopAttempt: () => void = nothing;
 
@@ -77,7 +89,15 @@ export class DialedLink implements Link {
     this.#sink = sink;
     this.#parts = parts;
     this.#state = { kind: 'connecting', early: [], stopTimer: nothing };
-    parts.scheduler.soon(() => this.#attempt(0));
+    const { clock, scheduler } = parts;
+    this.#pings = new LinkPings({
+      ...{ clock, scheduler },
+      hasRoom: () => this.#state.kind === 'standing' && !this.#state.stream.writableNeedDrain,
+      send: (bytes) => {
+        if (this.#state.kind === 'standing') this.#write(this.#state.stream, bytes);
+      },
+    });
+    scheduler.soon(() => this.#attempt(0));
   }
 
   send(message: PeerMessage): boolean {
@@ -86,7 +106,7 @@ export class DialedLink implements Link {
       case 'connecting':
         return state.early.push(message) < EARLY_MAX;
       case 'standing':
-        return state.stream.write(joinedPeerMessage(message));
+        return this.#write(state.stream, joinedPeerMessage(message));
       case 'closing':
       case 'over':
         return true;
@@ -99,6 +119,7 @@ export class DialedLink implements Link {
       const { scheduler, aliveMs } = this.#parts;
       const stopTimer = scheduler.after(CLOSE_PERIODS * aliveMs, () => this.#finish());
       this.#state = { kind: 'closing', stopTimer };
+      this.#pings.stop();
       state.stream.end();
     } else if (state.kind === 'connecting') this.#finish();
   }
@@ -106,6 +127,12 @@ export class DialedLink implements Link {
   /** Ends the link at once; the sink hears nothing more. */
   destroy(): void {
     this.#finish();
+  }
+
+  #write(stream: Stream, bytes: Buffer): boolean {
+    const { figures } = this.#parts;
+    if (figures !== undefined) figures.sentBytes += bytes.length;
+    return stream.write(bytes);
   }
 
   #attempt(index: number): void {
@@ -145,7 +172,9 @@ export class DialedLink implements Link {
       if (!isDone) this.#received(bytes, stream, done);
     });
     stream.on('drain', () => {
-      if (!isDone && this.#state.kind === 'standing') this.#sink.drained();
+      if (isDone || this.#state.kind !== 'standing') return;
+      this.#pings.drained();
+      this.#sink.drained();
     });
     this.#stopAttempt = () => done('closed');
     const connectMs = CONNECT_PERIODS * aliveMs;
@@ -157,9 +186,13 @@ export class DialedLink implements Link {
     const state = this.#state;
     if (state.kind === 'connecting') this.#stands(stream, state);
     if (this.#state.kind !== 'standing') return;
+    const { figures } = this.#parts;
+    if (figures !== undefined) figures.receivedBytes += bytes.length;
     let message: PeerMessage | undefined;
     try {
-      message = decodePeerMessage(bytes);
+      const ping = decodePing(bytes);
+      if (ping === undefined) message = decodePeerMessage(bytes);
+      else this.#pings.received(ping);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       fail(error.message);
@@ -172,9 +205,11 @@ export class DialedLink implements Link {
     stopTimer();
     this.#state = { kind: 'standing', stream };
     let hasRoom = true;
-    for (const message of early) hasRoom = stream.write(joinedPeerMessage(message));
+    for (const message of early) hasRoom = this.#write(stream, joinedPeerMessage(message));
     // Who was told that the way is full waits to hear that it is not; else the stream tells.
     if (early.length >= EARLY_MAX && hasRoom) this.#sink.drained();
+    const { figures } = this.#parts;
+    if (figures !== undefined) this.#pings.start(figures);
   }
 
   /** The stream of an attempt has ended, by whomever. */
@@ -203,6 +238,7 @@ export class DialedLink implements Link {
     const state = this.#state;
     if (state.kind === 'over') return;
     this.#state = { kind: 'over' };
+    this.#pings.stop();
     if ('stopTimer' in state) state.stopTimer();
     this.#stopAttempt();
     this.#parts.over(this);

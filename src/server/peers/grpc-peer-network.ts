@@ -5,12 +5,15 @@ import { GrpcCode, type BidiStream, type Service } from '../../transport/index.t
 import { AcceptedLink } from './accepted-link.ts';
 import { DialedLink } from './dialed-link.ts';
 import type { PeerCredentials } from './peer-credentials.ts';
+import type { PeerFigures, PeerTraffic } from './peer-traffic.ts';
 
 export interface GrpcPeerNetworkOptions {
   readonly credentials: PeerCredentials;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly logger: Logger;
+  /** What is counted of each node that is talked to. */
+  readonly traffic: PeerTraffic;
   /**
    * A node that does not answer for twice as long is given up. So long it may be busy, or stopped, and so long a node that
    * has died without a word is taken for a living one.
@@ -48,11 +51,12 @@ export class GrpcPeerNetwork implements PeerNetwork {
     };
   }
 
-  connect(peerUrls: readonly string[], sink: LinkSink): Link {
-    const { credentials, scheduler, aliveMs } = this.#options;
+  connect(peerUrls: readonly string[], sink: LinkSink, name: string): Link {
+    const { credentials, clock, scheduler, traffic, aliveMs } = this.#options;
+    const figures = traffic.of(name);
     const link = new DialedLink(this.#isClosed ? [] : peerUrls, sink, {
-      ...{ credentials, scheduler, aliveMs },
-      failed: (url, reason) => this.#failed(url, reason),
+      ...{ credentials, clock, scheduler, aliveMs, figures },
+      failed: (url, reason) => this.#failed(url, reason, figures),
       over: () => this.#dialed.delete(link),
     });
     this.#dialed.add(link);
@@ -81,14 +85,15 @@ export class GrpcPeerNetwork implements PeerNetwork {
       stream.end({ code: GrpcCode.unavailable, message: 'the node takes no links yet' });
       return;
     }
-    const { scheduler, logger } = this.#options;
-    const link = new AcceptedLink(stream, { scheduler, logger });
+    const { clock, scheduler, logger, traffic } = this.#options;
+    const link = new AcceptedLink(stream, { clock, scheduler, logger, traffic });
     link.greet();
     link.start(listener(link));
   }
 
   /** A link is tried ten times a second: each thing that is wrong is told once, and then every ten seconds. */
-  #failed(url: string, reason: string): void {
+  #failed(url: string, reason: string, figures: PeerFigures | undefined): void {
+    if (figures !== undefined) figures.failures++;
     const { clock, logger } = this.#options;
     logger.debug('a link to another node failed', { url, reason });
     const nowMs = clock.nowMs();

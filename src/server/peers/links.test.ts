@@ -4,7 +4,9 @@
  */
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Histogram } from '../../telemetry/index.ts';
 import type { PeerMessage } from '../../wire/index.ts';
+import type { PeerFigures } from './peer-traffic.ts';
 import { TestAuthority } from '../../../test/support/certificates.ts';
 import { mutualTls, nodeCertificate, SilentWay, TestPeer, until } from '../../../test/support/peers.ts';
 
@@ -84,6 +86,30 @@ describe.each(['plain text', 'mutual TLS'])('over %s', (form) => {
     expect(
       received.chunks.map(({ bytes }, at) => Buffer.from(commit.chunks[at]!.bytes).equals(bytes)),
     ).toEqual([...[true, true, true]]);
+  });
+
+  test('what goes each way is counted, and how long that takes, by the name of the other node', async () => {
+    const [leader, follower] = await pair();
+    const { link } = follower.connect(leader.url);
+    const hello: PeerMessage = { kind: 'hello', to: 'l', from: 'f', name: 'follower', member: 0n };
+    link.send(hello);
+    link.send({ kind: 'calls', calls: [{ id: 1, method: '/a.B/C', request: Buffer.alloc(100_000) }] });
+    await until('the messages', () => leader.accepted[0]?.messages.length === 2);
+    const chunks = [{ sequence: 1, bytes: Buffer.alloc(50_000) }];
+    leader.accepted[0]!.link!.send({ kind: 'commit', epoch: 1, announced: 0, chunks });
+    const [near, far] = [[...follower.traffic.all()], [...leader.traffic.all()]];
+    const measured = (peer: PeerFigures): number => Number(/_count (\d+)/.exec(textOf(peer))?.[1]);
+    const textOf = ({ roundTrips }: PeerFigures): string => (roundTrips as Histogram).text();
+    expect([near, far].map(([peer]) => peer?.name)).toEqual(['other', 'follower']);
+    await until('all', () => near[0]!.receivedBytes > 50_000 && measured(near[0]!) === 1);
+    await until('both', () => measured(far[0]!) === 1);
+    expect(near[0]!.sentBytes).toBe(far[0]!.receivedBytes);
+    expect(far[0]!.sentBytes).toBe(near[0]!.receivedBytes);
+    expect(far[0]!.receivedBytes).toBeGreaterThan(100_000);
+    expect([near[0]!.failures, far[0]!.failures]).toEqual([0, 0]);
+    const { sink } = follower.connect('http://127.0.0.1:1');
+    await until('the failure', () => sink.ends === 1);
+    expect(near[0]!.failures).toBe(1);
   });
 
   test('the one that closes sends what it has, and hears nothing more', async () => {

@@ -41,7 +41,7 @@ function pair(profile: Partial<typeof QUIET> = {}) {
     taken.push(link);
     return far;
   });
-  const link = a.connect(network.urlsOf('b'), near);
+  const link = a.connect(network.urlsOf('b'), near, 'b');
   return { world, network, problems, near, far, link, taken };
 }
 
