@@ -95,6 +95,26 @@ function storeMetrics({ current }: MetricSources): MetricDefinition[] {
       'The revision of the last compaction.',
       () => current.store.compacted,
     ),
+    counter(
+      'etcd_mvcc_put_total',
+      'Keys put by commits that this member has made or applied.',
+      () => current.store.status().operations.puts,
+    ),
+    counter(
+      'etcd_mvcc_delete_total',
+      'Keys deleted by commits that this member has made or applied.',
+      () => current.store.status().operations.deletes,
+    ),
+    counter(
+      'etcd_mvcc_range_total',
+      'Ranges that this member has evaluated, those of transactions included.',
+      () => current.store.status().operations.ranges,
+    ),
+    counter(
+      'etcd_mvcc_txn_total',
+      'Transactions of more than one operation that this member has evaluated.',
+      () => current.store.status().operations.txns,
+    ),
     gauge('engram_leases', 'Leases that exist.', () => current.store.status().leases),
     gauge(
       'engram_proposed_bytes',

@@ -31,6 +31,7 @@ export function proposePut(parts: WriteParts, request: PutRequest, revision: num
   const { segment, bodyOffset, bodyLength } = writer;
   const added = index.add(segment, bodyOffset, bodyLength, revision, sub, false, key);
   state.leases.attach(index.keyOf(added), leaseId);
+  state.operations.proposedPuts++;
 }
 
 /** Appends the delete of a live key. */
@@ -39,6 +40,7 @@ export function proposeRemove(parts: WriteParts, key: KeyId, revision: number, s
   writer.remove(revision, sub, index.keyBytes(key));
   index.add(writer.segment, writer.bodyOffset, writer.bodyLength, revision, sub, true, key);
   state.leases.detach(key);
+  state.operations.proposedDeletes++;
 }
 
 /** A version's body as a view; it must be in memory. */

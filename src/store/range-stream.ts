@@ -81,6 +81,7 @@ export class StreamedRange implements RangeStream {
     if (holds.isFull) return 'TooManyRequests';
     this.#pin = pins.open(revision);
     if (this.#pin === undefined) return 'TooManyRequests';
+    parts.state.operations.ranges++;
     this.#cancelTimeout = scheduler.after(limits.pinMsMax, () => {
       this.#end('Timeout');
       this.resume();

@@ -59,6 +59,7 @@ export class Reader {
     const refusal = checkRange(request);
     if (refusal !== undefined) return fail(done, refusal);
     const { state } = this.#parts;
+    state.operations.ranges++;
     const header = state.revision;
     const revision = readRevision(request.revision, header, state.compactedExact);
     if (typeof revision === 'string') return this.#end(done, revision, confirm);

@@ -1,5 +1,6 @@
 import type { Bytes, ByteRuns } from '../base/index.ts';
 import type { StoreError, StoreErrorCode } from './errors.ts';
+import type { OperationCounts } from './operation-counts.ts';
 
 /**
  * How a call ends: exactly once, with an error or with a result. A write never ends before the call that started it has
@@ -128,6 +129,8 @@ export interface StoreStatus {
   memoryBytes: number;
   /** Long answers whose client has not taken them yet. */
   answersUnderWay: number;
+  /** Since the state was read. */
+  operations: Readonly<Pick<OperationCounts, 'puts' | 'deletes' | 'ranges' | 'txns'>>;
 }
 
 /** Where the batches of a streamed range go. */

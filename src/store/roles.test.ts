@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { GatedEngine, put, deleteRange, range, StoreWorld } from '../../test/property/store-world.ts';
+import {
+  deleteRange,
+  GatedEngine,
+  op,
+  put,
+  range,
+  StoreWorld,
+  txn,
+} from '../../test/property/store-world.ts';
 import type { CommittedChunk } from '../log/index.ts';
 import type { ReadIndex } from './options.ts';
 import type { StoreErrorCode } from './errors.ts';
@@ -186,3 +194,55 @@ describe('the lead goes from one store to another', () => {
     expect((await follower.range(range('a'))).kvs).toHaveLength(0);
   });
 });
+
+describe('what a store counts', () => {
+  it('puts and deletes that it has made or applied, once each', async () => {
+    const { leader, pushes, follower } = await pair();
+    await leader.put(put('a'));
+    await leader.txn(txn([], [op.put('b'), op.put('c'), op.range('a')]));
+    await leader.deleteRange(deleteRange('a', 'c'));
+    await leader.range(range('c'));
+    pushes.deliver(follower);
+    expect(figures(leader)).toEqual({ puts: 3, deletes: 2, ranges: 2, txns: 1 });
+    expect(figures(follower)).toEqual({ puts: 3, deletes: 2, ranges: 0, txns: 0 });
+    await follower.range(range('c', undefined, { serializable: true }));
+    await follower.txn(txn([], [op.range('a', undefined, { serializable: true })]));
+    expect(figures(follower)).toMatchObject({ ranges: 2, txns: 0 });
+  });
+
+  it('nothing that it read at its start', async () => {
+    const engine = new GatedEngine();
+    const leader = await StoreWorld.open({}, engine);
+    await leader.put(put('a'));
+    const follower = await StoreWorld.follow({}, engine);
+    expect(figures(follower)).toMatchObject({ puts: 0 });
+    await leader.put(put('a'));
+    await follower.store.catchUp(leader.store.sequence);
+    expect(figures(follower)).toMatchObject({ puts: 1 });
+  });
+
+  it('what was taken back with the lead no more, and never less than it has told', async () => {
+    const { engine, leader } = await pair();
+    await leader.put(put('a'));
+    engine.hold();
+    const flying = leader.put(put('b'));
+    await Promise.resolve();
+    const waiting = leader.put(put('c'));
+    expect(figures(leader)).toMatchObject({ puts: 3 });
+    leader.store.depose();
+    await expect(waiting).rejects.toEqual(refused('LeaderChanged'));
+    expect(figures(leader)).toMatchObject({ puts: 3 });
+    engine.release();
+    await flying;
+    await leader.store.catchUp(leader.store.sequence + 1);
+    expect(figures(leader)).toMatchObject({ puts: 3 });
+    await leader.store.lead(7);
+    for (const key of ['d', 'e']) await leader.put(put(key));
+    expect(figures(leader)).toMatchObject({ puts: 4 });
+  });
+});
+
+function figures({ store }: StoreWorld): object {
+  const { puts, deletes, ranges, txns } = store.status().operations;
+  return { puts, deletes, ranges, txns };
+}

@@ -16,6 +16,7 @@ import { Alarms } from './alarms.ts';
 import { crc32c } from './crc32c.ts';
 import { LeaseTable } from './leases.ts';
 import type { Lease } from './leases.ts';
+import { OperationCounts } from './operation-counts.ts';
 import { Pending } from './pending.ts';
 import { AlarmType } from './results.ts';
 
@@ -43,6 +44,7 @@ export class State implements LogTarget, CommitListener, Liveness {
   readonly leases: LeaseTable;
   readonly alarms = new Alarms();
   readonly pending = new Pending();
+  readonly operations = new OperationCounts();
   /** Set once the log has been read. */
   listener: StateListener | undefined;
   /** The highest epoch that was met, maybe in a commit that is not whole yet. */
@@ -101,12 +103,16 @@ export class State implements LogTarget, CommitListener, Liveness {
     sub: number,
   ): void {
     const bytes = this.segments.bytes(segment);
+    // Neither what a start reads, nor what comes once more, is new.
+    const isNew = this.listener !== undefined && revision > this.revision;
     if (kind === EntryKind.delete) {
+      if (isNew) this.operations.proposedDeletes++;
       // Before it takes effect: a removal below the compaction takes its key away at once.
       if (this.leases.count > 0) this.#detachFrom(keyView(bytes, bodyOffset), revision, sub);
       this.index.add(segment, bodyOffset, bodyLength, revision, sub, true);
       return;
     }
+    if (isNew) this.operations.proposedPuts++;
     const added = this.index.add(segment, bodyOffset, bodyLength, revision, sub, false);
     if (added !== NONE) this.leases.attach(this.index.keyOf(added), lease(bytes, bodyOffset, bodyLength));
   }
@@ -234,6 +240,8 @@ export class State implements LogTarget, CommitListener, Liveness {
 
   /** What is attached follows the version below the one that goes. */
   #takeBack(version: VersionId): void {
+    if (this.index.isTombstone(version)) this.operations.takenBackDeletes++;
+    else this.operations.takenBackPuts++;
     const key = this.index.keyOf(version);
     const below = this.index.previous(version);
     this.leases.attach(key, below === NONE ? 0n : this.leaseOf(below));

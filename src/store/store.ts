@@ -317,7 +317,7 @@ export class Store implements StoreApi {
   // ---- The whole
 
   status(): StoreStatus {
-    const { index, segments, alarms, leases } = this.#state;
+    const { index, segments, alarms, leases, operations } = this.#state;
     const queue = this.#leader?.queue;
     return {
       revision: this.revision,
@@ -334,6 +334,7 @@ export class Store implements StoreApi {
       proposedBytes: queue?.bytes ?? 0,
       memoryBytes: index.memoryBytes() + segments.bytesTotal,
       answersUnderWay: this.#side.holds.count,
+      operations,
     };
   }
 

@@ -39,6 +39,8 @@ export function* readOnlyTxnSteps(
     if (typeof result === 'string') return result;
     into.push({ kind: 'range', result });
   }
+  parts.state.operations.ranges += plan.ops.length;
+  if (plan.ops.length > 1) parts.state.operations.txns++;
   plan.result.revision = revision;
   return plan.result;
 }
@@ -113,6 +115,7 @@ export class TxnCall extends StepsCall<TxnResult> {
   #finish(plan: TxnPlan, base: number): void {
     plan.result.revision = this.#sub > 0 ? base + 1 : base;
     this.#result = plan.result;
+    if (plan.ops.length > 1) this.parts.state.operations.txns++;
   }
 
   #runSimple(op: RequestOp, into: OpResult[], base: number): void {
@@ -120,6 +123,7 @@ export class TxnCall extends StepsCall<TxnResult> {
     if (op.kind === 'put') into.push({ kind: 'put', result: this.#put(op.request, base) });
     else if (op.kind === 'range') {
       const current = this.#sub > 0 ? base + 1 : base;
+      parts.state.operations.ranges++;
       const result = rangePoint(parts, op.request, current, current);
       assert(result !== undefined, 'what is newest is in memory');
       into.push({ kind: 'range', result });
@@ -196,6 +200,7 @@ export class TxnCall extends StepsCall<TxnResult> {
   /** Sees what the transaction has written so far; so does its header. */
   *#range(planned: PlannedOp, request: RangeRequest, base: number): Steps<RangeResult> {
     const current = this.#sub > 0 ? base + 1 : base;
+    this.parts.state.operations.ranges++;
     if (planned.read !== undefined) return { ...planned.read, revision: current };
     const result = yield* rangeSteps(this.parts, request, current, current);
     assert(typeof result !== 'string', 'a range of what is newest cannot fail');
