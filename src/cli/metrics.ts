@@ -181,6 +181,16 @@ function memberMetrics({ current, node, forwarded }: MetricSources): MetricDefin
       'The epoch of the leader whose chunks were applied last.',
       () => current.store.epoch,
     ),
+    counter(
+      'etcd_server_read_indexes_failed_total',
+      'Questions of this member how far the leader is, which no leader answered.',
+      () => node.readIndexes.failed,
+    ),
+    counter(
+      'etcd_server_slow_read_indexes_total',
+      'Linearizable reads that timed out before a leader had said how far it is.',
+      () => node.readIndexes.timeouts,
+    ),
     gauge('engram_followers', 'Members that this one sends its commits to.', () => node.followers),
     gauge(
       'engram_follower_lag_chunks',

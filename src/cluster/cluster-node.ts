@@ -66,6 +66,12 @@ export class ClusterNode implements ClusterNodeApi {
     return this.#parts.peers?.replicator.followers ?? 0;
   }
 
+  /** What has become of reads that asked the leader how far it is, since the start. */
+  get readIndexes(): { readonly failed: number; readonly timeouts: number } {
+    const { failed, timeouts } = this.#parts.asker;
+    return { failed, timeouts };
+  }
+
   /** The highest sequence that is committed as far as this node has heard. */
   get announced(): number {
     return this.#parts.stores.announced;

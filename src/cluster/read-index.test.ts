@@ -201,3 +201,26 @@ describe('a read index', () => {
     expect(time.timerCount).toBe(0);
   });
 });
+
+describe('what is counted of read indexes', () => {
+  it('a question without an answer has failed, and a reader that waited in vain has timed out', () => {
+    const { time, asker, ask, ready, ended, answer } = world();
+    const counted = (): object => ({ failed: asker.failed, timeouts: asker.timeouts });
+    ready();
+    ask('a');
+    time.settle();
+    answer(1, 5);
+    expect(counted()).toEqual({ failed: 0, timeouts: 0 });
+    ask('b');
+    time.settle();
+    answer(2, undefined);
+    expect(counted()).toEqual({ failed: 1, timeouts: 0 });
+    time.advance(20);
+    ended();
+    expect(counted()).toEqual({ failed: 2, timeouts: 0 });
+    ended();
+    ask('c');
+    time.advance(7000);
+    expect(counted()).toEqual({ failed: 2, timeouts: 2 });
+  });
+});

@@ -46,6 +46,16 @@ export class ReadIndexAsker {
     });
   }
 
+  /** Questions to which no leader gave a sequence: it could not confirm that it leads, or the link ended. */
+  get failed(): number {
+    return this.#ask.lost;
+  }
+
+  /** Who asked and was refused with `Timeout`. */
+  get timeouts(): number {
+    return this.#ask.timeouts;
+  }
+
   /**
    * `done` comes later: with the sequence that a leader had committed at a time after this call, which is an announcement
    * too; or with `Timeout`, `TooManyRequests`, or `Stopped`.

@@ -40,6 +40,8 @@ export class SharedAsk<T> {
   #underWay: Asker<T>[] | undefined;
   #waiting: Asker<T>[] = [];
   #lastId = 0;
+  #lost = 0;
+  #timeouts = 0;
   #sentMs = 0;
   #isOpen = false;
   #isDue = false;
@@ -54,6 +56,16 @@ export class SharedAsk<T> {
   /** The id of the question that was sent last; 0 before the first. */
   get lastId(): number {
     return this.#lastId;
+  }
+
+  /** Questions that were given up, or had no answer. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Askers that were refused with `Timeout`. */
+  get timeouts(): number {
+    return this.#timeouts;
   }
 
   ask(done: (answer: T | StoreErrorCode) => void): void {
@@ -113,6 +125,7 @@ export class SharedAsk<T> {
 
   #takeBack(): void {
     if (this.#underWay === undefined) return;
+    this.#lost++;
     this.#waiting = [...this.#underWay, ...this.#waiting];
     this.#underWay = undefined;
   }
@@ -176,6 +189,7 @@ export class SharedAsk<T> {
     const isLate = (asker: Asker<T>): boolean => asker.untilMs <= nowMs;
     const late = [...(this.#underWay ?? []), ...this.#waiting].filter(isLate);
     if (late.length === 0) return;
+    this.#timeouts += late.length;
     this.#waiting = this.#waiting.filter((asker) => !isLate(asker));
     // A question that nobody waits for any more is given up: it must not keep the next one back.
     const asked = this.#underWay?.filter((asker) => !isLate(asker));

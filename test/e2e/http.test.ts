@@ -121,6 +121,8 @@ test('/metrics has the names that dashboards of etcd read', async () => {
     'etcd_server_proposals_pending 0',
     'etcd_server_proposals_failed_total 0',
     'etcd_server_health_failures',
+    'etcd_server_read_indexes_failed_total 0',
+    'etcd_server_slow_read_indexes_total 0',
     'etcd_mvcc_put_total',
     'etcd_mvcc_delete_total',
     'etcd_mvcc_range_total',
