@@ -11,7 +11,7 @@ import {
 export type MeasuredTraffic = PeerTraffic<Histogram>;
 
 export interface PeerMetricSources {
-  readonly node: Pick<ClusterNode, 'store'>;
+  readonly node: Pick<ClusterNode, 'store' | 'memberId' | 'members'>;
   readonly traffic: MeasuredTraffic | undefined;
 }
 
@@ -34,6 +34,26 @@ export function roundTripTimes(sources: PeerMetricSources): LabelledHistograms {
 }
 
 export function peerMetrics(sources: PeerMetricSources): MetricDefinition[] {
+  return [knownPeers(sources), ...trafficMetrics(sources)];
+}
+
+function knownPeers({ node }: PeerMetricSources): MetricDefinition {
+  return {
+    name: 'etcd_network_known_peers',
+    help: 'Live members that this one knows of, itself included. 1 for each pair of IDs.',
+    kind: 'gauge',
+    labels: ['Local', 'Remote'],
+    read: () => {
+      const { memberId } = node;
+      return node.members().map(({ id }) => ({
+        labels: { Local: memberId.toString(16), Remote: id.toString(16) },
+        value: 1,
+      }));
+    },
+  };
+}
+
+function trafficMetrics(sources: PeerMetricSources): MetricDefinition[] {
   const perPeer = (
     { name, help, label }: { readonly name: string; readonly help: string; readonly label: 'To' | 'From' },
     value: (figures: PeerFigures) => number,

@@ -190,6 +190,13 @@ describe('members', () => {
       const label = name.includes('received') ? 'From' : 'To';
       return Number(new RegExp(`^${name}\\{${label}="${idOf(other)}"\\} (\\S+)$`, 'm').exec(body)?.[1]);
     };
+    for (const server of servers) {
+      const { body } = await httpGet(`${server.metricsUrl}/metrics`);
+      const known = [...body.matchAll(/^etcd_network_known_peers\{Local="(\w+)",Remote="(\w+)"\} 1$/gm)];
+      expect(known.map(([, local, remote]) => `${local} ${remote}`).sort()).toEqual(
+        servers.map((other) => `${idOf(server)} ${idOf(other)}`).sort(),
+      );
+    }
     await leader.client.call('KV.Put', { key: bytes('measured'), value: Buffer.alloc(10_000) });
     for (const follower of followers) {
       for (const [one, other] of [
