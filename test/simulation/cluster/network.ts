@@ -30,6 +30,8 @@ export class SimNetwork {
   /** `from|to` -> how often it is cut at the moment. */
   readonly #cuts = new Map<string, number>();
   readonly #links = new Set<SimLink>();
+  /** Links that cannot be made, and will be given up. */
+  readonly #hopeless = new Set<SimLink>();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -81,8 +83,9 @@ export class SimNetwork {
     };
   }
 
-  /** No link is slow any more. */
+  /** No link is slow any more, and none that was opened into a cut is waited for. */
   hurry(): void {
+    for (const link of this.#hopeless) this.#break(link);
     for (const link of this.#links) link.hurry();
   }
 
@@ -102,9 +105,11 @@ export class SimNetwork {
     this.counts.links++;
     link.near.sink = sink;
     // A connection that cannot be made at once is given up.
-    if (this.isCut(from.name, name) || this.isCut(name, from.name))
+    if (this.isCut(from.name, name) || this.isCut(name, from.name)) {
+      this.#hopeless.add(link);
       world.schedule('network', profile.keepAliveMs, () => this.#break(link));
-    else if (to?.listener === undefined) world.schedule('network', link.latencyMs(), () => this.#break(link));
+    } else if (to?.listener === undefined)
+      world.schedule('network', link.latencyMs(), () => this.#break(link));
     else {
       const { listener } = to;
       link.far.post(link.latencyMs(), () => (link.far.sink = listener(link.far)));
@@ -113,6 +118,7 @@ export class SimNetwork {
   }
 
   #break(link: SimLink): void {
+    this.#hopeless.delete(link);
     this.counts.broken++;
     link.break();
   }
