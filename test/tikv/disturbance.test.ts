@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import type { FaultKind } from '../support/tikv/cluster.ts';
 import { FakeCluster } from '../support/tikv/fake/fake-cluster.ts';
 import { disturb } from './disturbance.ts';
@@ -8,6 +8,7 @@ type Met = FaultKind | undefined;
 type Call = (rpc: string) => Met;
 
 const runMs = 20_000;
+const stepMs = 15;
 const cuts = ['b', 'c', 'd'].map((key) => Buffer.from(key));
 /** One fault for the rpc and one for any call may wait, and as many come while these are met. */
 const streakMax = 4;
@@ -18,9 +19,22 @@ const storeRpcs = [
 let cluster: FakeCluster | undefined;
 
 afterEach(async () => {
-  vi.useRealTimers();
   await cluster?.close();
 });
+
+/** Pauses end one by one, when it is said. */
+class Pauses {
+  #end: (() => void) | undefined;
+
+  readonly pause = (): Promise<void> => new Promise((resolve) => (this.#end = resolve));
+
+  async endNext(): Promise<void> {
+    while (this.#end === undefined) await new Promise((resolve) => setImmediate(resolve));
+    const end = this.#end;
+    this.#end = undefined;
+    end();
+  }
+}
 
 /** Disturbs for `runMs` that take no time; calls are made every so often, and at the end. */
 async function disturbed(
@@ -31,15 +45,16 @@ async function disturbed(
   cluster = await FakeCluster.start();
   const { faults } = cluster.world;
   const call: Call = (rpc) => faults.next(rpc, 1n)?.kind;
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const disturbance = disturb(cluster, cuts);
-  for (let ms = 0; ms < runMs; ms += everyMs) {
-    await vi.advanceTimersByTimeAsync(everyMs);
-    each(call);
+  const pauses = new Pauses();
+  const disturbance = disturb(cluster, cuts, { pause: pauses.pause });
+  let dueMs = 0;
+  for (let ms = 0; ms < runMs; ms += stepMs) {
+    await pauses.endNext();
+    for (dueMs += stepMs; dueMs >= everyMs; dueMs -= everyMs) each(call);
   }
   atEnd(call);
   const stopped = disturbance.stop();
-  await vi.advanceTimersByTimeAsync(1000);
+  await pauses.endNext();
   await stopped;
   expect(faults.waiting).toBe(0);
 }

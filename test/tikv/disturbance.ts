@@ -42,8 +42,17 @@ export interface Disturbance {
   stop(): Promise<void>;
 }
 
-/** Splits, merges, moves and loses, as far as the cluster can, until it is stopped. */
-export function disturb(cluster: TestCluster, splitKeys: readonly Buffer[], seed = 1): Disturbance {
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Splits, merges, moves and loses, as far as the cluster can, until it is stopped. `pause` is what it does between two such
+ * things.
+ */
+export function disturb(
+  cluster: TestCluster,
+  splitKeys: readonly Buffer[],
+  { seed = 1, pause = sleep } = {},
+): Disturbance {
   const random = new SeededRandom(seed);
   let isStopped = false;
   let count = 0;
@@ -70,7 +79,7 @@ export function disturb(cluster: TestCluster, splitKeys: readonly Buffer[], seed
   const done = (async () => {
     while (!isStopped) {
       await once();
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      await pause(everyMs);
     }
   })();
   return {

@@ -23,7 +23,7 @@ export const intervalCheck: ClientCheck = {
     const clients = await Promise.all([open(), open()]);
     await write(clients[0], [put('head', '0')]);
     const cuts = ['head', slotKey(10), slotKey(50), slotKey(100), slotKey(200)].map(stored);
-    const disturbance = disturb(cluster, cuts, 2);
+    const disturbance = disturb(cluster, cuts, { seed: 2 });
     const untilMs = Date.now() + loadMs;
     const all = Array.from({ length: writers }, (_, at) => new Writer(clients[at % 2]!, at));
     const done = () => all.reduce((sum, { appended }) => sum + appended.length, 0);
