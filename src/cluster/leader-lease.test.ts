@@ -225,6 +225,31 @@ describe('the leader lease', () => {
     expect(isReleased).toBe(true);
   });
 
+  it('tells who has it at once when another was faster with a claim', async () => {
+    const world = new LeaseWorld();
+    const { lease, engine, told } = world;
+    engine.isLate = true;
+    lease.start();
+    await world.run(50);
+    await engine.put(encodeLeaderRecord(OTHERS));
+    await engine.land();
+    await microtasks();
+    expect(told).toEqual(['follows b']);
+    await lease.stop();
+  });
+
+  it('is looked at often while it is given up, so that who has it next is followed soon', async () => {
+    const world = new LeaseWorld();
+    const { lease, engine, told } = world;
+    await engine.put(encodeLeaderRecord({ ...OTHERS, released: true, to: 'c#1' }));
+    lease.start();
+    await world.run(50);
+    await engine.put(encodeLeaderRecord({ ...OTHERS, name: 'c', holder: 'c#1', epoch: 8 }));
+    await world.run(RENEW_MS / 10);
+    expect(told).toEqual(['follows c']);
+    await lease.stop();
+  });
+
   it('does not wait for a claim that another was faster with', async () => {
     const world = new LeaseWorld();
     const { lease, engine, told } = world;

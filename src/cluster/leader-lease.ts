@@ -14,6 +14,9 @@ const CANDIDATE_WAIT = 1.25;
 /** In lease times after its end: long enough for another to have claimed it, and to have taken the log over. */
 const OVERDUE_LEASES = 3;
 
+/** So many times as often as else a record is looked at that was given up. */
+const VACANT_LOOKS = 10;
+
 export interface LeaderLeaseOptions {
   readonly engine: Engine;
   readonly key: Bytes;
@@ -62,6 +65,8 @@ export class LeaderLease implements LeadClaim {
   #seen: Bytes | undefined;
   #seenSinceMs = 0;
   #hasSeen = false;
+  /** Nobody has it, and somebody will soon: who is to be followed then is looked for more often. */
+  #isVacant = false;
   /** When it may be claimed, if it does not change. */
   #dueAtMs = 0;
   /** Not before this time: the lead was handed to somebody else. */
@@ -197,6 +202,7 @@ export class LeaderLease implements LeadClaim {
       [this.#seen, this.#seenSinceMs, this.#hasSeen] = [bytes, nowMs, true];
       if (record?.released === false) this.#listener.follows(record);
     }
+    this.#isVacant = record?.released === true;
     this.#dueAtMs = this.#dueMs(record);
     if (nowMs >= this.#dueAtMs) await this.#claim(bytes, record);
   }
@@ -222,6 +228,8 @@ export class LeaderLease implements LeadClaim {
       this.#isClaiming = false;
       this.#hasSeen = false;
     });
+    // Somebody else was faster, and is to be followed.
+    if (replaced === false) this.#isLookDue = true;
     if (replaced !== true) return;
     this.#held = record;
     // It was given up before it was had: the next round writes that down.
@@ -255,7 +263,8 @@ export class LeaderLease implements LeadClaim {
   #delayMs(): number {
     const { clock, random, renewMs } = this.#options;
     if (this.#held !== undefined) return renewMs;
-    const delayMs = renewMs * (0.5 + random.next() / 2);
+    const everyMs = this.#isVacant ? renewMs / VACANT_LOOKS : renewMs;
+    const delayMs = everyMs * (0.5 + random.next() / 2);
     if (!this.#hasSeen) return delayMs;
     const leftMs = this.#dueAtMs - clock.nowMs();
     return leftMs > 0 ? Math.min(delayMs, leftMs) : delayMs;

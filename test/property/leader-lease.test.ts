@@ -143,11 +143,14 @@ class LeaseWorld {
   }
 }
 
+/** In two of them a node hears of its claim after another's. */
+const SEEDS = Array.from({ length: 40 }, (_, i) => 150 + i);
+
 describe('the leader lease', () => {
   it('promise 4: is held by one node at most, each time with a higher epoch, and by one in the end', async () => {
     let claims = 0;
     let late = 0;
-    for (let seed = 1; seed <= 40; seed++) {
+    for (const seed of SEEDS) {
       const it = new LeaseWorld(seed);
       for (const name of NODES) it.boot(name);
       it.watch();
