@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import { within, type Clock, type Logger, type Random, type Scheduler } from '../base/index.ts';
 import { ClusterNode, type ClusterNodeOptions, type ServeForwarded } from '../cluster/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Engine } from '../engine/index.ts';
@@ -54,17 +53,17 @@ const leaveMs = 150;
  *   cannot be used, and whatever aborted `parts.signal`
  */
 export async function openNode(settings: Settings, parts: OpenNodeParts): Promise<OpenNode> {
+  const { clock, scheduler, random, logger, signal } = parts;
   const opened: { node?: ClusterNode; engine?: Engine; peers?: OpenPeerNetwork | undefined } = {};
   const close = async (): Promise<void> => {
     const { node, peers, engine } = opened;
-    if (node !== undefined) await within(settleMs, node.close());
+    if (node !== undefined) await within(scheduler, settleMs, node.close());
     await peers?.close();
-    if (engine?.capabilities.shared === true) await within(leaveMs, engine.close());
+    if (engine?.capabilities.shared === true) await within(scheduler, leaveMs, engine.close());
     else await engine?.close();
   };
   try {
     const peers = (opened.peers = await openPeerNetwork(settings, parts));
-    const { clock, scheduler, random, logger, signal } = parts;
     const leads = (): boolean => opened.node?.leads === true;
     const inner = await openEngine(settings, { clock, scheduler, random, logger, signal, leads });
     const engine = (opened.engine = timed(inner, parts));
@@ -74,11 +73,6 @@ export async function openNode(settings: Settings, parts: OpenNodeParts): Promis
     await close();
     throw error;
   }
-}
-
-/** Waits for `work`, but not longer. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  await Promise.race([work, delay(ms, undefined, { ref: false })]);
 }
 
 function timed(engine: Engine, { clock, histograms }: OpenNodeParts): Engine {

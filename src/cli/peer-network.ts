@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock, Logger, Scheduler } from '../base/index.ts';
+import { bareHost, type Clock, type Logger, type Scheduler } from '../base/index.ts';
 import type { PeerNetwork } from '../cluster/index.ts';
 import type { Settings } from '../config/index.ts';
 import { GrpcPeerNetwork, PeerCredentials, type PeerTls } from '../server/index.ts';
@@ -133,7 +133,7 @@ function warnOfCertificates(settings: Settings, peerUrls: readonly string[], log
       logger.warn("other nodes will refuse this node's certificate", { file, reason });
 }
 
-const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, '');
+const hostOf = (url: string): string => bareHost(new URL(url));
 
 async function claimPeerPorts(settings: Settings, logger: Logger): Promise<Listener[]> {
   const tls = await serverTls(settings, logger);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Logger } from '../base/index.ts';
+import { bareHost, type Logger } from '../base/index.ts';
 import type { Settings } from '../config/index.ts';
 import { selfSigned, TlsAcceptor, type TlsOptions } from '../transport/index.ts';
 
@@ -26,7 +26,7 @@ async function certificateOf(settings: Settings, logger: Logger): Promise<Pair |
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   if (!autoTls) return undefined;
   const urls = [...settings.listenClientUrls, ...(settings.listenClientHttpUrls ?? [])];
-  const hosts = urls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ''));
+  const hosts = urls.map((url) => bareHost(new URL(url)));
   return selfSigned(
     {
       directory: join(dataDir, selfSignedDirectory),

@@ -1,5 +1,5 @@
-import type { Clock, Logger, Random, Scheduler } from '../base/index.ts';
-import { pause } from '../base/index.ts';
+import type { BackoffLimits, Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import { backoffMs, pause } from '../base/index.ts';
 import { EngineError } from '../engine/index.ts';
 import { LogError } from '../log/index.ts';
 import type { Store, StoreErrorCode } from '../store/index.ts';
@@ -16,8 +16,7 @@ const APPLIED_COMMITS_MAX = 128;
 const APPLIED_BYTES_MAX = 1024 * 1024;
 /** Readers that wait for what is not applied yet; more are refused. */
 const READERS_MAX = 65_536;
-const RETRY_MS = 20;
-const RETRY_MS_MAX = 1000;
+const RETRY: BackoffLimits = { firstMs: 20, maxMs: 1000 };
 /** Readers that have waited too long are looked for so often. */
 const TICK_MS = 250;
 
@@ -253,10 +252,9 @@ export class Follower {
       // Without progress the next chunk reaches beyond what is announced, which is known better soon.
       attempt = store.sequence > before ? 0 : attempt + 1;
       if (attempt === 0) continue;
-      const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt - 1, 10));
       this.#pausing = new AbortController();
       const ended = AbortSignal.any([signal, this.#pausing.signal]);
-      await pause(scheduler, delayMs * (0.5 + random.next() / 2), ended);
+      await pause(scheduler, backoffMs(random, RETRY, attempt - 1), ended);
     }
   }
 

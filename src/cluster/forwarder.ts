@@ -1,5 +1,5 @@
-import type { Bytes, Cancel, Clock, Scheduler } from '../base/index.ts';
-import { EMPTY_BYTES } from '../base/index.ts';
+import type { Bytes, Clock, Scheduler } from '../base/index.ts';
+import { DueTimer, EMPTY_BYTES } from '../base/index.ts';
 import type { StoreErrorCode } from '../store/index.ts';
 import { storeError } from '../store/index.ts';
 import type { PeerCall } from '../wire/peer-message.ts';
@@ -65,11 +65,17 @@ export class Forwarder {
   #isDue = false;
   #isClosed = false;
   #local: ServeForwarded | undefined;
-  #cancelTimeout: Cancel | undefined;
+  readonly #timer: DueTimer;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#limits = { ...FORWARDER_LIMITS, ...options.limits };
+    const { clock, scheduler } = options;
+    this.#timer = new DueTimer({
+      ...{ clock, scheduler },
+      firstDueMs: () => this.#waiting[0]?.untilMs,
+      expire: (nowMs) => this.#expire(nowMs),
+    });
   }
 
   /** Has the leader serve a call; see `ClusterNodeApi.forward`. `request` must not change. */
@@ -80,7 +86,7 @@ export class Forwarder {
     this.#bytes += request.length;
     const untilMs = clock.nowMs() + requestTimeoutMs;
     this.#waiting.push({ id: ++this.#lastId, method, request, untilMs, done });
-    this.#arm();
+    this.#timer.arm();
     this.#schedule();
   }
 
@@ -130,7 +136,7 @@ export class Forwarder {
   /** Refuses what waits, and what comes, with `Stopped`. */
   close(): void {
     this.#isClosed = true;
-    this.#cancelTimeout?.();
+    this.#timer.stop();
     this.linkEnded();
     for (const call of this.#waiting.splice(0)) this.#end(call, refused('Stopped'));
   }
@@ -151,7 +157,7 @@ export class Forwarder {
   #wait(calls: readonly Call[]): void {
     if (calls.length === 0) return;
     this.#waiting = [...calls, ...this.#waiting].sort((a, b) => a.id - b.id);
-    this.#arm();
+    this.#timer.arm();
     this.#schedule();
   }
 
@@ -205,20 +211,7 @@ export class Forwarder {
     if (!this.#options.link.send({ kind: 'calls', calls })) this.#isFull = true;
   }
 
-  /** One timer for all: everybody waits equally long, so that who came first is due first. */
-  #arm(): void {
-    const first = this.#waiting[0];
-    if (this.#cancelTimeout !== undefined || first === undefined || this.#isClosed) return;
-    const { clock, scheduler } = this.#options;
-    this.#cancelTimeout = scheduler.after(Math.max(1, first.untilMs - clock.nowMs()), () => {
-      this.#cancelTimeout = undefined;
-      this.#expire();
-      this.#arm();
-    });
-  }
-
-  #expire(): void {
-    const nowMs = this.#options.clock.nowMs();
+  #expire(nowMs: number): void {
     const late = this.#waiting.filter(({ untilMs }) => untilMs <= nowMs);
     this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs > nowMs);
     for (const call of late) this.#end(call, refused('Timeout'));

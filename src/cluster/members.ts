@@ -1,5 +1,5 @@
-import { assert, pause } from '../base/index.ts';
-import type { Bytes, Clock, Logger, Random, Scheduler } from '../base/index.ts';
+import { assert, backoffMs, pause } from '../base/index.ts';
+import type { BackoffLimits, Bytes, Clock, Logger, Random, Scheduler } from '../base/index.ts';
 import type { Engine } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
 import { ClusterError } from './errors.ts';
@@ -28,8 +28,7 @@ const NAME_LOOK_MS = 100;
 const NAME_LOOK_MS_MAX = 500;
 /** A heartbeat that loses so many races against others' is given up; the next one is due soon. */
 const ATTEMPTS_MAX = 16;
-const RETRY_MS = 5;
-const RETRY_MS_MAX = 200;
+const RETRY: BackoffLimits = { firstMs: 5, maxMs: 200 };
 /** Signing off takes so long at most. */
 const STOP_MS_MAX = 1000;
 
@@ -277,8 +276,7 @@ export class Members {
 
   #delay(attempt: number, signal = this.#abort.signal): Promise<void> {
     const { scheduler, random } = this.#options;
-    const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10));
-    return pause(scheduler, delayMs * (0.5 + random.next() / 2), signal);
+    return pause(scheduler, backoffMs(random, RETRY, attempt), signal);
   }
 }
 

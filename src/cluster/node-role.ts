@@ -1,4 +1,4 @@
-import { pause } from '../base/index.ts';
+import { within } from '../base/index.ts';
 import { EngineError } from '../engine/index.ts';
 import type { Deposition } from '../log/index.ts';
 import { LogError } from '../log/index.ts';
@@ -81,7 +81,7 @@ export class NodeRole implements NodeEvents {
     this.#isHandingOver = false;
     this.#follow();
     const decided = Promise.race([news.whenNext(), this.#whenEnded]);
-    await this.#within(requestTimeoutMs, decided);
+    await within(this.#options.store.scheduler, requestTimeoutMs, decided);
     done(news.name === member.name ? undefined : 'Timeout');
   }
 
@@ -148,12 +148,10 @@ export class NodeRole implements NodeEvents {
   corrupt(error: LogError | undefined): void {
     if (this.#isCorrupt) return;
     this.#isCorrupt = true;
-    this.#options.store.logger.error(
-      'the store lacks what was committed, or is damaged: CORRUPT, nothing is written here',
-      {
-        error,
-      },
-    );
+    const { logger } = this.#options.store;
+    logger.error('the store lacks what was committed, or is damaged: CORRUPT, nothing is written here', {
+      error,
+    });
     const { stores, claim, forwarder } = this.#parts;
     stores.store.raiseCorrupt();
     // Whom it would give calls on to may be as wrong, or there is nobody: its own store refuses them, and says why.
@@ -219,15 +217,8 @@ export class NodeRole implements NodeEvents {
   /** Writes down that another may lead, at best `to`, and tells the others. */
   async #giveUp(to: string): Promise<void> {
     const { claim, peers } = this.#parts;
-    await this.#within(HAND_OVER_MS_MAX, claim.release(to));
+    await within(this.#options.store.scheduler, HAND_OVER_MS_MAX, claim.release(to));
     peers?.replicator.released(to);
     peers?.replicator.end();
-  }
-
-  /** Waits for `work`, but not longer. */
-  async #within(delayMs: number, work: Promise<void>): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([work, pause(this.#options.store.scheduler, delayMs, done.signal)]);
-    done.abort();
   }
 }

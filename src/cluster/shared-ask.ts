@@ -1,3 +1,4 @@
+import { DueTimer } from '../base/index.ts';
 import type { Cancel, Clock, Scheduler } from '../base/index.ts';
 import type { StoreErrorCode } from '../store/index.ts';
 
@@ -47,10 +48,16 @@ export class SharedAsk<T> {
   #isDue = false;
   #isClosed = false;
   #cancelPause: Cancel | undefined;
-  #cancelTimeout: Cancel | undefined;
+  readonly #timer: DueTimer;
 
   constructor(options: SharedAskOptions) {
     this.#options = options;
+    const { clock, scheduler } = options;
+    this.#timer = new DueTimer({
+      ...{ clock, scheduler },
+      firstDueMs: () => (this.#underWay?.[0] ?? this.#waiting[0])?.untilMs,
+      expire: (nowMs) => this.#expire(nowMs),
+    });
   }
 
   /** The id of the question that was sent last; 0 before the first. */
@@ -76,7 +83,7 @@ export class SharedAsk<T> {
     const asker = { done, untilMs: clock.nowMs() + timeoutMs };
     if (joins === true && this.#underWay !== undefined) this.#underWay.push(asker);
     else this.#waiting.push(asker);
-    this.#arm();
+    this.#timer.arm();
     this.#schedule();
   }
 
@@ -115,7 +122,7 @@ export class SharedAsk<T> {
   close(): void {
     this.shut();
     this.#isClosed = true;
-    this.#cancelTimeout?.();
+    this.#timer.stop();
     for (const { done } of this.#waiting.splice(0)) done('Stopped');
   }
 
@@ -171,21 +178,7 @@ export class SharedAsk<T> {
     this.#options.send(++this.#lastId);
   }
 
-  /** One timer for all: everybody waits equally long, so that who came first is due first. */
-  #arm(): void {
-    if (this.#cancelTimeout !== undefined) return;
-    const first = this.#underWay?.[0] ?? this.#waiting[0];
-    if (first === undefined) return;
-    const { clock, scheduler } = this.#options;
-    this.#cancelTimeout = scheduler.after(Math.max(1, first.untilMs - clock.nowMs()), () => {
-      this.#cancelTimeout = undefined;
-      this.#expire();
-      this.#arm();
-    });
-  }
-
-  #expire(): void {
-    const nowMs = this.#options.clock.nowMs();
+  #expire(nowMs: number): void {
     const isLate = (asker: Asker<T>): boolean => asker.untilMs <= nowMs;
     const late = [...(this.#underWay ?? []), ...this.#waiting].filter(isLate);
     if (late.length === 0) return;

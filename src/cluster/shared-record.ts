@@ -1,10 +1,9 @@
-import type { Bytes, Random, Scheduler } from '../base/index.ts';
-import { equalBytes, pause } from '../base/index.ts';
+import type { BackoffLimits, Bytes, Random, Scheduler } from '../base/index.ts';
+import { backoffMs, equalBytes, pause } from '../base/index.ts';
 import type { Condition, Engine } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
 
-const RETRY_MS = 5;
-const RETRY_MS_MAX = 200;
+const RETRY: BackoffLimits = { firstMs: 5, maxMs: 200 };
 
 /**
  * One record in the engine that several nodes replace by compare-and-set. Whoever writes it never writes the same bytes
@@ -70,7 +69,6 @@ export class SharedRecord {
   }
 
   #pause(attempt: number): Promise<void> {
-    const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(attempt, 10));
-    return pause(this.#scheduler, delayMs * (0.5 + this.#random.next() / 2), this.#signal);
+    return pause(this.#scheduler, backoffMs(this.#random, RETRY, attempt), this.#signal);
   }
 }

@@ -1,4 +1,4 @@
-import { pause } from '../base/index.ts';
+import { backoffMs, pause } from '../base/index.ts';
 import type { Clock, Random, Scheduler } from '../base/index.ts';
 import type { CommitResult, Condition, Engine } from '../engine/index.ts';
 import { EngineError } from '../engine/index.ts';
@@ -89,7 +89,7 @@ export class Settler {
 
   #delay(attempt: number): Promise<void> {
     const { limits, random, scheduler } = this.#options;
-    const delayMs = Math.min(limits.retryDelayMsMax, limits.retryDelayMs * 2 ** Math.min(attempt, 30));
-    return pause(scheduler, delayMs * (0.5 + random.next() / 2), this.#abort.signal);
+    const backoff = { firstMs: limits.retryDelayMs, maxMs: limits.retryDelayMsMax };
+    return pause(scheduler, backoffMs(random, backoff, attempt), this.#abort.signal);
   }
 }

@@ -1,4 +1,5 @@
-import type { Cancel, Clock, Scheduler } from '../base/index.ts';
+import { DueTimer } from '../base/index.ts';
+import type { Clock, Scheduler } from '../base/index.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { storeError } from './errors.ts';
 import type { StoreLimits } from './limits.ts';
@@ -16,23 +17,26 @@ interface Waiting {
  */
 export class Lapse {
   readonly #clock: Clock;
-  readonly #scheduler: Scheduler;
   readonly #limits: Pick<StoreLimits, 'queuedCallsMax' | 'requestTimeoutMs'>;
   /** In the order in which they came, which is that of their ends. */
   #waiting: Waiting[] = [];
-  #cancel: Cancel | undefined;
+  readonly #timer: DueTimer;
 
-  constructor(parts: { clock: Clock; scheduler: Scheduler; limits: StoreLimits }) {
-    this.#clock = parts.clock;
-    this.#scheduler = parts.scheduler;
-    this.#limits = parts.limits;
+  constructor({ clock, scheduler, limits }: { clock: Clock; scheduler: Scheduler; limits: StoreLimits }) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#timer = new DueTimer({
+      ...{ clock, scheduler },
+      firstDueMs: () => this.#waiting[0]?.untilMs,
+      expire: (nowMs) => this.#expire(nowMs),
+    });
   }
 
   wait(id: bigint, done: Done<KeepAliveResult>): void {
     const { queuedCallsMax, requestTimeoutMs } = this.#limits;
     if (this.#waiting.length >= queuedCallsMax) return refuse(done, 'TooManyRequests');
     this.#waiting.push({ id, done, untilMs: this.#clock.nowMs() + requestTimeoutMs });
-    this.#arm();
+    this.#timer.arm();
   }
 
   /** The lease has been renewed: `serve` answers all who wait. */
@@ -46,22 +50,14 @@ export class Lapse {
   }
 
   #take(): readonly Waiting[] {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#timer.stop();
     return this.#waiting.splice(0);
   }
 
-  #arm(): void {
-    const first = this.#waiting[0];
-    if (first === undefined || this.#cancel !== undefined) return;
-    this.#cancel = this.#scheduler.after(Math.max(1, first.untilMs - this.#clock.nowMs()), () => {
-      this.#cancel = undefined;
-      const nowMs = this.#clock.nowMs();
-      const late = this.#waiting.filter(({ untilMs }) => untilMs <= nowMs);
-      this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs > nowMs);
-      for (const { done } of late) refuse(done, 'Timeout');
-      this.#arm();
-    });
+  #expire(nowMs: number): void {
+    const late = this.#waiting.filter(({ untilMs }) => untilMs <= nowMs);
+    this.#waiting = this.#waiting.filter(({ untilMs }) => untilMs > nowMs);
+    for (const { done } of late) refuse(done, 'Timeout');
   }
 }
 

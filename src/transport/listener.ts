@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { silentLogger, type Logger, type RareLog } from '../base/index.ts';
+import { bareHost, silentLogger, type Logger, type RareLog } from '../base/index.ts';
 import { TransportError } from './errors.ts';
 import { listen, listenAtPath, unixPathOf } from './listen.ts';
 import { rareLog } from './rare-log.ts';
@@ -157,7 +157,7 @@ export function parseListenUrl(url: string): {
     });
   }
   const scheme = parsed.protocol === 'https:' ? 'https' : 'http';
-  const host = parsed.hostname.replace(/^\[|\]$/g, '');
+  const host = bareHost(parsed);
   const port = parsed.port === '' ? (scheme === 'https' ? 443 : 80) : Number(parsed.port);
   return { scheme, host, port, shown: `${parsed.hostname}:${port}` };
 }

@@ -1,4 +1,4 @@
-import { pause } from '../../base/index.ts';
+import { backoffMs, pause } from '../../base/index.ts';
 import type { Bytes, Clock, Logger, Random, Scheduler } from '../../base/index.ts';
 import type { Mutation, TxnOutcome } from '../../tikv/index.ts';
 import { abortedError, EngineError } from '../index.ts';
@@ -177,8 +177,8 @@ export class CommitLane {
 
   #pause(attempt: number, signal: AbortSignal): Promise<void> {
     const { scheduler, random, limits } = this.#parts;
-    const delayMs = Math.min(RETRY_MS_MAX, limits.retryMs * 2 ** Math.min(attempt, 10));
-    return pause(scheduler, delayMs * (0.5 + random.next() / 2), signal);
+    const backoff = { firstMs: limits.retryMs, maxMs: RETRY_MS_MAX };
+    return pause(scheduler, backoffMs(random, backoff, attempt), signal);
   }
 }
 

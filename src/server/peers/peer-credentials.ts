@@ -2,7 +2,7 @@ import { credentials, type ChannelCredentials, type ChannelOptions } from '@grpc
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
-import type { Logger } from '../../base/index.ts';
+import { bareHost, type Logger } from '../../base/index.ts';
 import { TransportError } from '../../transport/index.ts';
 
 /** How a node introduces itself to the nodes that it connects to, and whom it believes. Paths of PEM files. */
@@ -59,7 +59,7 @@ export class PeerCredentials {
     if (protocol !== 'http:' && protocol !== 'https:') return 'not a http:// or https:// URL';
     const isSecure = protocol === 'https:';
     const target = `dns:${hostname}:${port === '' ? (isSecure ? 443 : 80) : port}`;
-    if (isSecure) return { target, ...this.#secure(hostname.replace(/^\[|\]$/g, '')) };
+    if (isSecure) return { target, ...this.#secure(bareHost(parsed)) };
     // Who knows its authority must not be led to somebody whom that has never heard of.
     if (this.#tls.caFile !== undefined) return 'in plain text, although --peer-trusted-ca-file is given';
     return { target, credentials: credentials.createInsecure(), options: {} };
