@@ -155,6 +155,24 @@ describe('the lead goes from one store to another', () => {
     expect(await second.range(ALL)).toEqual(await first.range(ALL));
   });
 
+  it('promise 4: shows nothing of what a take-over has found before its epoch has begun', async () => {
+    const { engine, leader, follower } = await pair();
+    await leader.put(put('a', '1'));
+    const told: number[] = [];
+    follower.store.onCommit((revision) => void told.push(revision));
+    const before = follower.store.revision;
+    engine.hold();
+    const leading = follower.store.lead();
+    // The log is read, and the commit that begins the epoch is under way.
+    while (follower.store.sequence < leader.store.sequence)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect([follower.store.readable, follower.store.revision, told]).toEqual([false, before, []]);
+    engine.release();
+    expect(await leading).toBe(true);
+    expect(told).toContain(before + 1);
+    expect((await follower.range(ALL)).kvs).toMatchObject([{ value: '1' }]);
+  });
+
   it('is not taken with an epoch that is not higher than all before', async () => {
     const { leader, follower } = await pair();
     expect(await follower.store.lead(leader.store.epoch)).toBe(false);
