@@ -10,7 +10,7 @@ import { spawn, spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { addCounts, formatCounts, parseCounts, type Counts } from './counts.ts';
+import { addCounts, formatCounts, parseCounts, withoutColours, type Counts } from './counts.ts';
 import { endGroup } from './end-group.ts';
 
 /** One step of the run. */
@@ -137,6 +137,19 @@ export function judge(suite: Pick<Suite, 'preparation'>, ended: Ended): Counts {
   return counts;
 }
 
+/**
+ * What a suite that failed said about it, in at most `linesMax` lines: from vitest's list of failures on if it has one,
+ * else the lines that a suite of ours starts with FAILED, else its last ones. It is printed again after the sums,
+ * because whoever keeps only the end of a long output would know that something failed, but not what.
+ */
+export function whatFailed(tail: string, linesMax = 60): readonly string[] {
+  const lines = withoutColours(tail).trimEnd().split(/\r?\n/);
+  const listed = lines.findIndex((line) => /^⎯+ (Failed|Unhandled) /.test(line.trim()));
+  if (listed >= 0) return lines.slice(listed, listed + linesMax);
+  const ours = lines.filter((line) => line.startsWith('FAILED '));
+  return ours.length > 0 ? ours.slice(0, linesMax) : lines.slice(-linesMax);
+}
+
 /** Runs one command within its time; past it the command's whole process group is ended. */
 async function runWithin(npmArguments: readonly string[], timeoutMs: number): Promise<Ended> {
   return await new Promise((resolve, reject) => {
@@ -205,6 +218,7 @@ async function main(names: readonly string[]): Promise<number> {
   installDebianTools();
   const results: Counts[] = [];
   const table: string[] = [];
+  const failures: string[] = [];
   for (const suite of chosen(names, (path) => existsSync(join(root, path)))) {
     say(`${suite.name} (at most ${suite.minutesMax} min)`);
     const suiteStart = performance.now();
@@ -216,7 +230,9 @@ async function main(names: readonly string[]): Promise<number> {
       suite.preparation === true ? `exit ${ended.status ?? 'by a signal'}` : formatCounts(counts);
     table.push(`${suite.name}: ${verdict} in ${seconds} s${ended.timedOut ? ', stopped: out of time' : ''}`);
     results.push(counts);
+    if (counts.failed > 0) failures.push(`${suite.name} failed:`, ...whatFailed(ended.tail));
   }
+  for (const row of failures) say(row);
   for (const row of table) say(row);
   say(`all in ${((performance.now() - start) / 60_000).toFixed(1)} min`);
   const total = addCounts(results);

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { chosen, judge } from '../../scripts/ci.ts';
+import { chosen, judge, whatFailed } from '../../scripts/ci.ts';
 import { countModules } from '../../scripts/count-reporter.ts';
 import { addCounts, formatCounts, parseCounts } from '../../scripts/counts.ts';
 
@@ -52,6 +52,21 @@ describe('the verdict on a suite', () => {
 
   test('a preparation counts nothing', () => {
     expect(judge({ preparation: true }, { status: 1, tail: '', timedOut: true }).failed).toBe(0);
+  });
+});
+
+describe('what failed is said again', () => {
+  test.each([
+    [
+      'from the list of vitest on',
+      `ok\n${green}⎯⎯ Failed Tests 1 ⎯⎯\nFAIL a\nwhy\n`,
+      2,
+      ['⎯⎯ Failed Tests 1 ⎯⎯', 'FAIL a'],
+    ],
+    ['the lines of our own suites', 'ok a\nFAILED b: why\nok c\n', 60, ['FAILED b: why']],
+    ['the last lines of what counted nothing', 'a\nb\nc\n', 2, ['b', 'c']],
+  ])('%s', (_, tail, linesMax, said) => {
+    expect(whatFailed(tail, linesMax)).toEqual(said);
   });
 });
 
