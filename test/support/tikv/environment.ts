@@ -8,7 +8,7 @@ export class TestEnvironment implements TikvEnvironment {
   readonly scheduler: { soon(run: () => void): void; after(delayMs: number, run: () => void): Cancel };
   readonly random: Random = new NodeRandom();
   readonly logger: Logger = silentLogger;
-  readonly #timers = new Set<object>();
+  readonly #timers = new Set<{ readonly expire: () => void }>();
   #jumpedMs = 0;
 
   constructor() {
@@ -19,16 +19,21 @@ export class TestEnvironment implements TikvEnvironment {
     this.scheduler = {
       soon: (run) => scheduler.soon(run),
       after(delayMs, run) {
-        const timer = {};
-        timers.add(timer);
         const cancel = scheduler.after(delayMs, () => {
           timers.delete(timer);
           run();
         });
-        return () => {
+        const stop = (): void => {
           timers.delete(timer);
           cancel();
         };
+        const expire = (): void => {
+          stop();
+          run();
+        };
+        const timer = { expire };
+        timers.add(timer);
+        return stop;
       },
     };
   }
@@ -36,6 +41,11 @@ export class TestEnvironment implements TikvEnvironment {
   /** Timers that have neither run nor been cancelled. */
   get timers(): number {
     return this.#timers.size;
+  }
+
+  /** The time of all timers has come. */
+  expire(): void {
+    for (const { expire } of [...this.#timers]) expire();
   }
 
   /** As after a pause of the process: timers run when they would have, the clock has gone on. */
