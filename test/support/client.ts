@@ -8,6 +8,9 @@ import {
 } from '@grpc/grpc-js';
 import { codecOf, serviceDefinition, type MethodDefinition } from '../../src/wire/index.ts';
 
+/** Only a server that never sends the message may run into this: a busy machine must not. */
+const MESSAGE_MS_MAX = 20_000;
+
 /** A message as proto-loader's codecs see it: fields by their names in the proto files. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests reach into any message
 export type Message = Record<string, any>;
@@ -136,12 +139,13 @@ export class TestStream {
     this.#stream.write(Buffer.from(bytes));
   }
 
-  /** The next message, within five seconds. */
+  /** The next message; rejects when none comes for a long time. */
   next(): Promise<Message> {
     const message = this.#arrived.shift();
     if (message !== undefined) return Promise.resolve(message);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no message came within 5 s')), 5000);
+      const late = new Error(`no message came within ${MESSAGE_MS_MAX} ms`);
+      const timer = setTimeout(() => reject(late), MESSAGE_MS_MAX);
       this.#waiting.push((arrived) => {
         clearTimeout(timer);
         resolve(arrived);
