@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createServer } from 'node:net';
-import { createWriteStream, mkdtempSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -83,11 +84,43 @@ interface Ran {
   readonly stderr: string;
 }
 
+/** Where ports are taken from that the system gives to nobody by itself: above those of well-known services. */
+const PORT_MIN = 15_000;
+const given = new Set<number>();
+
+/**
+ * A port of 127.0.0.1 on which nobody listens, for a program that has to know its port before it starts. Until that has
+ * bound it, somebody else could: so it is not one of those that the system hands out to whoever connects, or asks for any.
+ */
 export async function freePort(): Promise<number> {
+  const end = firstPortOfSystem();
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const port = end - PORT_MIN < 1000 ? 0 : randomInt(PORT_MIN, end);
+    const bound = given.has(port) ? undefined : await boundTo(port);
+    if (bound === undefined) continue;
+    given.add(bound);
+    return bound;
+  }
+  throw new Error('Cannot find a free port');
+}
+
+function firstPortOfSystem(): number {
+  try {
+    return Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'), 10);
+  } catch {
+    // Not Linux. The others begin at 49,152.
+    return 32_768;
+  }
+}
+
+/** The port, given back at once; 0 asks for any. Undefined when somebody has it. */
+function boundTo(wanted: number): Promise<number | undefined> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('Cannot find a free port');
-  return address.port;
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen(wanted, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
