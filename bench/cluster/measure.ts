@@ -71,14 +71,15 @@ async function measure(
   { row, leader, sizes }: { readonly row: Row; readonly leader: number; readonly sizes: Sizes },
 ): Promise<Raw> {
   const asked = row.place === 'leader' ? leader : (leader + 1) % nodes.targets.length;
-  await connect(generator, nodes, { node: asked, connections: Math.min(row.clients, CONNECTIONS) });
-  const { kind: shape, clients } = row;
-  const loop = { shape, clients, prefix: PREFIX, keys: sizes.keys, valueBytes: VALUE_BYTES, warmMs: 0 };
+  await connect(generator, nodes, {
+    node: asked,
+    connections: Math.min(row.clients ?? CONNECTIONS, CONNECTIONS),
+  });
   // A run of its own, so that the figures of all nodes are of the measured calls alone.
-  await generator.task('calls', { ...loop, measureMs: sizes.warmMs });
+  await run(generator, row, { keys: sizes.keys, measureMs: sizes.warmMs });
   const revision = await generator.task('revision', {});
   const [before, startMs] = [cpuOf(nodes), performance.now()];
-  const result = await generator.task('calls', { ...loop, measureMs: sizes.measureMs });
+  const result = await run(generator, row, { keys: sizes.keys, measureMs: sizes.measureMs });
   const [after, elapsedMs] = [cpuOf(nodes), performance.now() - startMs];
   const made = (await generator.task('revision', {})) - revision;
   const failures: Record<string, number> = { ...result.failures };
@@ -86,6 +87,18 @@ async function measure(
   if (made !== expected) failures[`${made} revisions were made by ${expected} writes`] = 1;
   if ((await nodes.leader()) !== leader) failures['the leader changed'] = 1;
   return { result, cpuMicros: after.map((one, at) => one - before[at]!), elapsedMs, asked, failures };
+}
+
+/** The calls of a row, for so long. */
+function run(
+  generator: Generator,
+  { kind: shape, clients, rate }: Row,
+  span: { readonly keys: number; readonly measureMs: number },
+): Promise<LoopResult> {
+  const task = { ...span, prefix: PREFIX, valueBytes: VALUE_BYTES, warmMs: 0 };
+  return clients === undefined
+    ? generator.task('readsAtRate', { ...task, perSecond: rate })
+    : generator.task('calls', { ...task, shape, clients });
 }
 
 /** CPU time of each node for a millisecond in which nobody asks anything, in microseconds. */

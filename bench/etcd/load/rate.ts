@@ -11,6 +11,9 @@ export interface RateOptions {
   readonly failed: (what: string) => void;
 }
 
+/** Calls without an answer, for each connection: a server that is so far behind does not bear the rate. */
+const UNANSWERED_MAX = 2048;
+
 /** Sends calls at a fixed rate, whether those before are answered or not. */
 export class Rate {
   sent = 0;
@@ -41,9 +44,13 @@ export class Rate {
   }
 
   #tick(): void {
-    const { connections, shape, perSecond } = this.#options;
+    const { connections, shape, perSecond, failed } = this.#options;
     const due = Math.floor(((performance.now() - this.#startMs) * perSecond) / 1000);
     for (; this.sent < due && !this.#isBroken; this.sent++) {
+      if (this.#underWay >= UNANSWERED_MAX * connections.length) {
+        failed('not sent: too many are unanswered');
+        continue;
+      }
       this.#underWay++;
       const connection = connections[this.sent % connections.length]!;
       const call = this.#idle.pop() ?? new RateCall(this, this.#options, connection);

@@ -19,7 +19,9 @@ const TICK_MS = 20;
 /** What is on its way when the last put has been answered counts as delivered while it ran. */
 const ARRIVAL_MS = 100;
 /** A server that is behind sends all the time. */
-const SILENCE_MS = 5000;
+const SILENCE_MS = 20_000;
+/** For a server to begin all watchers. */
+const CREATED_MS = 60_000;
 /** For events of the warm-up that are late. */
 const WARM_DRAIN_MS = 60_000;
 /** Responses that are looked into are so many at most. */
@@ -41,7 +43,7 @@ export async function watchFanOut(
   if (writer === undefined || readers.length === 0) throw new RangeError('A fan-out needs two connections');
   const put = new TimedPut(task.valueBytes);
   const fanOut = new FanOut(readers, task, put);
-  await until(() => fanOut.created === task.watchers, 10_000);
+  await until(() => fanOut.created === task.watchers, CREATED_MS);
   const puts = { fanOut, writer, task, put };
   // Of the events of these none comes later, where the others are counted.
   const warmed = await putFor(puts, task.warmMs);
