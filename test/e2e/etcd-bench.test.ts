@@ -4,7 +4,7 @@ import { leaseGroups } from '../../bench/etcd/lease-rows.ts';
 import { listGroups } from '../../bench/etcd/list-rows.ts';
 import { memoryGroups } from '../../bench/etcd/memory-rows.ts';
 import { failuresOf } from '../../bench/etcd/report.ts';
-import { runAll } from '../../bench/etcd/runner.ts';
+import { runAll, type Results } from '../../bench/etcd/runner.ts';
 import type { Sizes } from '../../bench/etcd/sizes.ts';
 import { watchGroups } from '../../bench/etcd/watch-rows.ts';
 
@@ -30,9 +30,39 @@ const TINY: Sizes = {
   },
 };
 
+/** On a busy machine nothing may be answered within a tenth of a second: what was not is measured again, for longer. */
+const LONGER: readonly Sizes[] = [
+  { ...TINY, measureMs: 2000, watchMs: 2000 },
+  { ...TINY, measureMs: 20_000, watchMs: 20_000 },
+];
+
+function run(sizes: Sizes, wants: (row: string) => boolean): Promise<Results> {
+  return runAll({
+    groups: [
+      ...callGroups,
+      ...listGroups(sizes),
+      ...watchGroups,
+      ...leaseGroups(sizes),
+      ...memoryGroups(sizes),
+    ],
+    servers: ['engram'],
+    rounds: 1,
+    sizes,
+    wants,
+    engram: {},
+    say: () => undefined,
+  });
+}
+
+/** Rows in which nothing was answered while it was measured. */
+const emptyRows = (results: Results): string[] =>
+  [...results]
+    .filter(([, servers]) => servers.get('engram')?.every(({ operations }) => operations > 0) !== true)
+    .map(([row]) => row);
+
 test(
   'every group of the benchmark runs against Engram, and no answer is wrong',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async () => {
     const rows = [
       'put-256',
@@ -44,24 +74,17 @@ test(
       'lease',
     ];
     const wanted = [...rows, 'watch-10x500-1k', 'memory', 'start'];
-    const results = await runAll({
-      groups: [
-        ...callGroups,
-        ...listGroups(TINY),
-        ...watchGroups,
-        ...leaseGroups(TINY),
-        ...memoryGroups(TINY),
-      ],
-      servers: ['engram'],
-      rounds: 1,
-      sizes: TINY,
-      wants: (row) => wanted.some((name) => row.startsWith(name)),
-      engram: {},
-      say: () => undefined,
-    });
+    const results = await run(TINY, (row) => wanted.some((name) => row.startsWith(name)));
     expect(failuresOf(results)).toEqual([]);
     expect(results.size).toBeGreaterThanOrEqual(13);
-    for (const [row, servers] of results)
-      for (const { operations } of servers.get('engram') ?? []) expect(operations, row).toBeGreaterThan(0);
+    let empty = emptyRows(results);
+    for (const sizes of LONGER) {
+      if (empty.length === 0) break;
+      const wantedAgain = empty;
+      const again = await run(sizes, (row) => wantedAgain.includes(row));
+      expect(failuresOf(again)).toEqual([]);
+      empty = emptyRows(again);
+    }
+    expect(empty).toEqual([]);
   },
 );
