@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { Fault } from '../support/tikv/cluster.ts';
 import { FakeCluster } from '../support/tikv/fake/fake-cluster.ts';
+import type { Row, Write } from '../support/tikv/fake/mvcc/records.ts';
 import { testTls } from '../support/tikv/tls.ts';
 import { abandon } from './abandoned.ts';
 import { bankCheck } from './bank.ts';
@@ -40,33 +41,40 @@ test('a value that is altered on its way is seen', async () => {
   expect(await failure(check, spoil({ kind: 'corrupt', skip: 1 }))).not.toBe('passed');
 });
 
-test('a bank whose store loses a write is seen', async () => {
-  const lose = (cluster: FakeCluster) => {
-    cluster.world.later(500, () => {
-      const row = cluster.world.mvcc.rows;
-      for (const { key, writes } of row.range({ start: Buffer.alloc(0), end: Buffer.alloc(0) })) {
-        if (key.includes('account/') && writes.length > 2) {
-          writes.shift();
-          return;
-        }
-      }
-    });
+const puts = ({ writes }: Row): Write[] => writes.filter(({ kind }) => kind === 'put');
+
+/** Shows the rows of a kind that hold something to `lose` until it says that it has done its work. */
+function harm(part: string, lose: (rows: readonly Row[]) => boolean) {
+  return ({ world }: FakeCluster): void => {
+    const again = (): void => {
+      const all = world.mvcc.rows.range({ start: Buffer.alloc(0), end: Buffer.alloc(0) });
+      // Who has locked a row has read it, and may write it as if nothing had been lost.
+      const rows = [...all].filter((row) => row.key.includes(part) && !row.lock && puts(row).length > 0);
+      if (!lose(rows)) world.later(20, again);
+    };
+    again();
   };
-  expect(await failure(bankCheck, lose)).not.toBe('passed');
+}
+
+test('a bank whose store loses writes is seen', async () => {
+  // Again and again: who has read the account just before overwrites the loss.
+  const lose = harm('account/000', ([row]) => {
+    const [newest, opening] = row === undefined ? [] : puts(row);
+    if (opening !== undefined) row?.writes.splice(row.writes.indexOf(newest!), 1);
+    return false;
+  });
+  // Most of the time by its sum; a client that asks for what became of a lost write sees it too.
+  expect(await failure(bankCheck, lose)).not.toMatch(/^passed|only/);
 });
 
 test('an append that disappears is seen', async () => {
-  const lose = (cluster: FakeCluster) => {
-    cluster.world.later(500, () => {
-      const { rows } = cluster.world.mvcc;
-      for (const { key, writes, lock } of rows.range({ start: Buffer.alloc(0), end: Buffer.alloc(0) })) {
-        if (!key.includes('slot/') || lock !== undefined || writes.length === 0) continue;
-        writes.length = 0;
-        return;
-      }
-    });
-  };
-  expect(await failure(intervalCheck, lose)).not.toBe('passed');
+  // Not the newest: its writer may still have to ask what has become of it.
+  const lose = harm('slot/', (rows) => {
+    if (rows.length < 10) return false;
+    rows[0]!.writes.length = 0;
+    return true;
+  });
+  expect(await failure(intervalCheck, lose)).toMatch(/slot\/0{7}1/);
 });
 
 test('locks, timers and calls that must not be are seen', async () => {
