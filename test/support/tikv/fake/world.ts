@@ -31,7 +31,7 @@ export class World {
   /** Added to each write: stands for replication and a disk sync. */
   writeDelayMs = 0;
   readonly #maxTs = new Map<bigint, MaxTs>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers = new Map<NodeJS.Timeout, () => void>();
 
   constructor(topology: Topology, stores: readonly bigint[]) {
     this.topology = topology;
@@ -76,11 +76,18 @@ export class World {
       this.#timers.delete(timer);
       run();
     }, ms);
-    this.#timers.add(timer);
+    this.#timers.set(timer, run);
+  }
+
+  /** The time of all that runs later has come. */
+  hurry(): void {
+    const waiting = [...this.#timers.values()];
+    this.close();
+    for (const run of waiting) run();
   }
 
   close(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of this.#timers.keys()) clearTimeout(timer);
     this.#timers.clear();
   }
 }
