@@ -346,7 +346,7 @@ class Mix {
 }
 
 describe('streams in between one another', () => {
-  test('each gets its own answer, whole, whatever happens to the others', () => {
+  test('each gets its own answer, whole, whatever happens to the others', { timeout: 120_000 }, () => {
     let answered = 0;
     for (let seed = 0; seed < 150; seed++) {
       const mix = new Mix(seed);
