@@ -11,7 +11,7 @@
  */
 
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { programOptions } from '../test/support/program-options.ts';
 import { FULL, SHORT } from './figures.ts';
 import type { Figure } from './figures.ts';
 import { benches } from './benches.ts';
@@ -19,10 +19,11 @@ import { heap } from './built.ts';
 import { machine } from './machine.ts';
 import { reportText } from './report.ts';
 
-async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { short: { type: 'boolean' }, only: { type: 'string' }, json: { type: 'string' } },
+async function main(): Promise<number> {
+  const values = programOptions(import.meta.filename, {
+    short: { type: 'boolean' },
+    only: { type: 'string' },
+    json: { type: 'string' },
   });
   const names = values.only?.split(',') ?? Object.keys(benches);
   const unknown = names.filter((name) => !(name in benches));
@@ -46,4 +47,4 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main();

@@ -9,8 +9,8 @@
  * answer was wrong, not for a missed aim. `npx tsx bench/cluster/main.ts` is the same with dist/ as it is.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { programOptions } from '../../test/support/program-options.ts';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Nodes } from '../../test/cluster/nodes.ts';
 import { Skipped } from '../../test/support/suite.ts';
 import { FixtureCluster } from '../../test/support/tikv/fixture.ts';
@@ -26,15 +26,12 @@ import { lookupOf, table } from './table.ts';
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 
-async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      short: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      rounds: { type: 'string' },
-      out: { type: 'string' },
-    },
+async function main(): Promise<number> {
+  const values = programOptions(import.meta.filename, {
+    short: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    out: { type: 'string' },
   });
   const sizes = values.short ? SHORT : FULL;
   const names = values.only?.split(',') ?? [''];
@@ -110,7 +107,7 @@ function describe({ perSecond, p50Ms, p99Ms, leaderMicros, followerMicros, failu
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main();
 } catch (error) {
   if (!(error instanceof Skipped)) throw error;
   print(`SKIPPED bench:cluster: ${error.message}`);

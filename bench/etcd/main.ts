@@ -18,7 +18,7 @@
  */
 
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { programOptions } from '../../test/support/program-options.ts';
 import { machine } from '../machine.ts';
 import { callGroups } from './call-rows.ts';
 import { generatorCeiling } from './ceiling.ts';
@@ -37,19 +37,16 @@ import { table } from './table.ts';
 import { watchGroups } from './watch-rows.ts';
 import { writeReport } from './write-report.ts';
 
-async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      short: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      rounds: { type: 'string' },
-      servers: { type: 'string' },
-      node: { type: 'string', default: '' },
-      main: { type: 'string' },
-      out: { type: 'string' },
-    },
+async function main(): Promise<number> {
+  const values = programOptions(import.meta.filename, {
+    short: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    servers: { type: 'string' },
+    node: { type: 'string', default: '' },
+    main: { type: 'string' },
+    out: { type: 'string' },
   });
   const sizes = values.short ? SHORT : FULL;
   const missing = await h2loadMissing();
@@ -118,4 +115,4 @@ function wantedBy(groups: readonly Group[], only: string | undefined): (row: str
   return (row) => names.some((name) => isNamed(row, name));
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main();

@@ -5,9 +5,9 @@
  * repeated or out of order on any node, no lease lost. The long form kills 20 times instead of 5; `--only` runs the checks
  * with WORDS in their names.
  */
-import { parseArgs } from 'node:util';
 import { findTool } from '../../scripts/tools.ts';
 import type { ToolName } from '../../scripts/tools.ts';
+import { programOptions } from '../support/program-options.ts';
 import { print, Skipped, suite } from '../support/suite.ts';
 import { FixtureCluster } from '../support/tikv/fixture.ts';
 import * as failOver from './fail-over.ts';
@@ -16,12 +16,10 @@ import * as membership from './membership.ts';
 import { Nodes } from './nodes.ts';
 import * as storage from './storage.ts';
 
-const { values } = parseArgs({
-  options: {
-    long: { type: 'boolean', default: false },
-    seed: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-  },
+const values = programOptions(import.meta.filename, {
+  long: { type: 'boolean', default: false },
+  seed: { type: 'string', default: '1' },
+  only: { type: 'string', default: '' },
 });
 const cluster = suite('test:cluster');
 const rounds = (short: number, long: number): number => (values.long ? long : short);

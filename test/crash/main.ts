@@ -3,7 +3,7 @@
  * [--seed N] [--only WORDS] [--engine tikv]`; the short form kills 8 times instead of 50, `--only` runs the checks with
  * WORDS in their names. On TiKV (a test cluster): kill -9, stores and placement drivers that stop, a store that forgot.
  */
-import { parseArgs } from 'node:util';
+import { programOptions } from '../support/program-options.ts';
 import { print, suite } from '../support/suite.ts';
 import { flippedBytes, flippedTableBytes, lockedDirectory, truncatedLog } from './damage.ts';
 import { fullDisk } from './full-disk.ts';
@@ -11,13 +11,11 @@ import { killUnderLoad } from './kill.ts';
 import { syncsAreCounted, unsyncedTailIsLost } from './sync.ts';
 import { killOnTikv, tikvForgets, tikvUnderDisturbance } from './tikv.ts';
 
-const { values } = parseArgs({
-  options: {
-    short: { type: 'boolean', default: false },
-    seed: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    engine: { type: 'string', default: 'level' },
-  },
+const values = programOptions(import.meta.filename, {
+  short: { type: 'boolean', default: false },
+  seed: { type: 'string', default: '1' },
+  only: { type: 'string', default: '' },
+  engine: { type: 'string', default: 'level' },
 });
 const crash = suite('test:crash');
 async function check(name: string, run: () => Promise<string>): Promise<void> {

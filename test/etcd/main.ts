@@ -5,13 +5,13 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { toolPath } from '../../scripts/tools.ts';
 import { MEANT_DIFFERENCES } from './differences.ts';
 import { startEngram, startEtcd } from './etcd-process.ts';
 import { record, runDifferential } from './run.ts';
 import { runScenarios } from './scenarios/index.ts';
 import { writeRecording } from './step.ts';
+import { programOptions } from '../support/program-options.ts';
 
 const VERSIONS = ['3.7.3', '3.6.14'] as const;
 const MEANT_MAX = 10;
@@ -20,17 +20,15 @@ const SHOWN_MAX = 2_000;
 const RECORDED_SEED = 1;
 const RECORDED_REQUESTS = 5_000;
 
-const { values } = parseArgs({
-  options: {
-    short: { type: 'boolean', default: false },
-    record: { type: 'boolean', default: false },
-    seed: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '4' },
-    requests: { type: 'string', default: '8000' },
-    problems: { type: 'string', default: '5' },
-    /** Only the scenarios of this family, and no random requests. */
-    scenarios: { type: 'string' },
-  },
+const values = programOptions(import.meta.filename, {
+  short: { type: 'boolean', default: false },
+  record: { type: 'boolean', default: false },
+  seed: { type: 'string', default: '1' },
+  seeds: { type: 'string', default: '4' },
+  requests: { type: 'string', default: '8000' },
+  problems: { type: 'string', default: '5' },
+  /** Only the scenarios of this family, and no random requests. */
+  scenarios: { type: 'string' },
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
 

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTool } from '../../scripts/tools.ts';
 import { run, temporaryDirectory } from '../support/process.ts';
+import { programOptions } from '../support/program-options.ts';
 import { print, suite } from '../support/suite.ts';
 import { exceptions } from './exceptions.ts';
 import { readReport, type Case } from './report.ts';
@@ -17,6 +18,7 @@ const CASES = 146;
 /** How long h2spec waits for what a case wants to see. Its 2 s are short where several suites share a machine. */
 const WAIT_SECONDS = 8;
 
+programOptions(import.meta.filename, { short: { type: 'boolean' } });
 const h2spec = suite('test:h2spec');
 const tool = await findTool('h2spec');
 for (const scheme of ['http', 'https'] as const) {

@@ -6,9 +6,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { findTool } from '../../scripts/tools.ts';
 import { run } from '../support/process.ts';
+import { programOptions } from '../support/program-options.ts';
 import { print, suite } from '../support/suite.ts';
 import * as checks from './checks.ts';
 import { tikvFlags } from '../crash/tikv.ts';
@@ -19,12 +19,10 @@ import { unexplainedErrors } from './log-allow-list.ts';
 import { manifestsAreTaken } from './manifests.ts';
 import { watchAcross } from './watches.ts';
 
-const { values } = parseArgs({
-  options: {
-    short: { type: 'boolean', default: false },
-    plain: { type: 'boolean', default: false },
-    engine: { type: 'string', default: 'level' },
-  },
+const values = programOptions(import.meta.filename, {
+  short: { type: 'boolean', default: false },
+  plain: { type: 'boolean', default: false },
+  engine: { type: 'string', default: 'level' },
 });
 const kubernetes = suite('test:kubernetes');
 const tools = await Promise.all(

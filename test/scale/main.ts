@@ -5,7 +5,7 @@
  *     tsx test/scale/main.ts --short     a fifth of them or less: 3 minutes
  *     tsx test/scale/main.ts --only disk,leases
  */
-import { parseArgs } from 'node:util';
+import { programOptions } from '../support/program-options.ts';
 import { suite } from '../support/suite.ts';
 import type { Suite } from '../support/suite.ts';
 import { checkDisk, DISK_FULL, DISK_SHORT } from './disk.ts';
@@ -22,7 +22,10 @@ const checks: Readonly<Record<string, (to: Suite, isShort: boolean) => Promise<v
   pauses: (to, isShort) => checkPauses(to, isShort ? PAUSES_SHORT : PAUSES_FULL),
 };
 
-const { values } = parseArgs({ options: { short: { type: 'boolean' }, only: { type: 'string' } } });
+const values = programOptions(import.meta.filename, {
+  short: { type: 'boolean' },
+  only: { type: 'string' },
+});
 const scale = suite('scale');
 for (const name of values.only?.split(',') ?? Object.keys(checks)) {
   const check = checks[name];

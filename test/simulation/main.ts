@@ -6,7 +6,7 @@
  * it for itself.
  */
 import { execFileSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
+import { programOptions } from '../support/program-options.ts';
 import { print, suite } from '../support/suite.ts';
 import { CLUSTER_PLANTED } from './cluster/profile.ts';
 import { simulateCluster } from './cluster/simulation.ts';
@@ -25,17 +25,15 @@ interface Verdict {
 const PLANTED_SEEDS_MAX = 200;
 const EVERY_SHOWN = 100;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    plant: { type: 'string' },
-    short: { type: 'boolean', default: false },
-    once: { type: 'boolean', default: false },
-    all: { type: 'boolean', default: false },
-    cluster: { type: 'boolean', default: false },
-    nodes: { type: 'string' },
-  },
+const values = programOptions(import.meta.filename, {
+  seeds: { type: 'string' },
+  seed: { type: 'string', default: '1' },
+  plant: { type: 'string' },
+  short: { type: 'boolean', default: false },
+  once: { type: 'boolean', default: false },
+  all: { type: 'boolean', default: false },
+  cluster: { type: 'boolean', default: false },
+  nodes: { type: 'string' },
 });
 const first = Number(values.seed);
 const nodes = values.nodes === undefined ? undefined : Number(values.nodes);

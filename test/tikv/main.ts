@@ -4,11 +4,11 @@
  * cluster, in keys of their own; whoever has a real one is asked to send the result.
  */
 import assert from 'node:assert/strict';
-import { parseArgs } from 'node:util';
 import { findTool } from '../../scripts/tools.ts';
 import { parseCounts } from '../../scripts/counts.ts';
 import { killOnTikv, tikvForgets, tikvUnderDisturbance } from '../crash/tikv.ts';
 import { run } from '../support/process.ts';
+import { programOptions } from '../support/program-options.ts';
 import { print, suite } from '../support/suite.ts';
 import type { TestCluster } from '../support/tikv/cluster.ts';
 import { ExternalCluster } from '../support/tikv/external.ts';
@@ -17,8 +17,9 @@ import { printFloor } from './floor.ts';
 import { runClientSuite } from './run.ts';
 import { startWaitsForTikv, severalKeyspaces } from './server.ts';
 
-const { values } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+const values = programOptions(import.meta.filename, {
+  short: { type: 'boolean', default: false },
+  only: { type: 'string', default: '' },
 });
 const tikv = suite('test:tikv');
 const { short } = values;
