@@ -182,6 +182,7 @@ export class PdService {
   #tso(stream: TsoStream): void {
     let turn = Promise.resolve();
     stream.on('data', (request: Request<'Tso'>) => {
+      this.#group.world.timestampRequests++;
       turn = turn
         .then(() => this.#timestamps(request))
         .then(

@@ -26,6 +26,8 @@ export class World {
   readonly violations: string[] = [];
   /** The last calls, oldest first. */
   readonly recorded: FakeCall[] = [];
+  /** Requests for timestamps that have come, served or not: a stream serves one after the other. */
+  timestampRequests = 0;
   /** Runs before each call: whatever it changes is between two calls. */
   beforeCall: ((call: FakeCall) => void | Promise<void>) | undefined;
   /** Added to each write: stands for replication and a disk sync. */
