@@ -10,7 +10,7 @@ const tellers = 4;
 const opening = 100;
 /** A slow machine gets more time for the least that says something. */
 const transfersMin = 20;
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 const account = (at: number) => numbered('account', at);
 
 /**

@@ -5,6 +5,8 @@ import type { ClientCheck } from './check.ts';
 import { bytes, commit, put, readAll, write } from './data.ts';
 
 const isCode = (code: string) => (error: unknown) => error instanceof TikvError && error.code === code;
+/** A call that takes so long is not waited for; half of it is far more than anything else takes. */
+const hangMs = 15_000;
 const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
 
 export const closingChecks: readonly ClientCheck[] = [
@@ -49,14 +51,14 @@ export const closingChecks: readonly ClientCheck[] = [
       await cluster.split(stored('m'));
       await write(client, [put('a', '1'), put('z', '1')]);
       const snapshot = await client.snapshot();
-      await cluster.fault({ kind: 'delay', rpc: 'KvGet', count: 10, delayMs: 3000 });
+      await cluster.fault({ kind: 'delay', rpc: 'KvGet', count: 10, delayMs: hangMs });
       await cluster.fault({ kind: 'delay', rpc: 'KvPrewrite', count: 2, delayMs: 200 });
       const reading = assert.rejects(snapshot.get(bytes('a')), isCode('closed'));
-      const writing = commit(client, [put('a', '2'), put('z', '2')]);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const startTimestamp = await client.timestamp();
+      const writing = client.commit([put('a', '2'), put('z', '2')], { startTimestamp });
       const startedMs = Date.now();
       await Promise.all([reading, client.close()]);
-      assert.ok(Date.now() - startedMs < 2500, 'the close waited for a read');
+      assert.ok(Date.now() - startedMs < hangMs / 2, 'the close waited for a read');
       assert.equal((await writing).kind, 'committed');
       assert.deepEqual(await locks(), [], 'locks are left behind');
       await cluster.clearFaults();
@@ -73,13 +75,13 @@ export const closingChecks: readonly ClientCheck[] = [
       const client = await open();
       await write(client, [put('a', '1')]);
       const snapshot = await client.snapshot();
-      await cluster.fault({ kind: 'delay', rpc: 'KvGet', delayMs: 3000 });
+      await cluster.fault({ kind: 'delay', rpc: 'KvGet', delayMs: hangMs });
       const abort = new AbortController();
       const startedMs = Date.now();
       const reading = assert.rejects(snapshot.get(bytes('a'), { signal: abort.signal }), isCode('aborted'));
       setTimeout(() => abort.abort(), 50);
       await reading;
-      assert.ok(Date.now() - startedMs < 1500);
+      assert.ok(Date.now() - startedMs < hangMs / 2);
       const startTimestamp = await client.timestamp();
       const { signal } = abort;
       await assert.rejects(client.commit([put('a', '2')], { startTimestamp, signal }), isCode('aborted'));
@@ -96,7 +98,7 @@ export const closingChecks: readonly ClientCheck[] = [
       await cluster.fault({ kind: 'drop-before', rpc: 'KvGet', count: 100_000 });
       const startedMs = Date.now();
       await assert.rejects(snapshot.get(bytes('a'), { budgetMs: 400 }), isCode('unavailable'));
-      assert.ok(Date.now() - startedMs < 2000);
+      assert.ok(Date.now() - startedMs < 10_000);
     },
   },
   {

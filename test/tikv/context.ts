@@ -45,7 +45,7 @@ export async function runCheck(
     await cluster.clearFaults();
     // Locks that were met are removed in the background, which a close does not wait for.
     if (check.leavesLocks !== true) {
-      await eventually('no locks', 3000, async () =>
+      await eventually('no locks', 20_000, async () =>
         (await context.locks()).length === 0 ? true : undefined,
       );
     }

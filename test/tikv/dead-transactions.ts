@@ -59,7 +59,8 @@ export const deadTransactionChecks: readonly ClientCheck[] = [
     async run(context) {
       const { client } = await prepare(context);
       const left = await abandon(context, { leave: 'locks', keys: pair, value: 'new', ttlMs: 60_000 });
-      const reading = readAll(client);
+      // However long it takes to be asked for: a timestamp that is taken after the commit would show it.
+      const reading = readAll(client, { at: await client.timestamp() });
       const writing = commit(client, [put('z', 'late')]);
       setTimeout(() => void left.commit(), 200);
       assert.deepEqual(await reading, old, 'its commit came after the snapshot');

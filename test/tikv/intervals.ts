@@ -8,7 +8,7 @@ import { disturb } from './disturbance.ts';
 const writers = 4;
 /** A slow machine gets more time for the least that says something. */
 const slotsMin = 20;
-const patienceMs = 15_000;
+const patienceMs = 60_000;
 const slotKey = (at: number) => `slot/${String(at).padStart(8, '0')}`;
 
 /**
