@@ -153,8 +153,9 @@ function memberMetrics({ current, node, forwarded }: MetricSources): MetricDefin
     gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', () =>
       Number(node.hasLeader()),
     ),
+    // One that cannot renew its lease has no leader, itself included: another may lead by now.
     gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', () =>
-      Number(node.leads),
+      Number(node.leads && node.hasLeader()),
     ),
     gauge(
       'etcd_server_is_learner',
