@@ -1,5 +1,5 @@
 import type { BackoffLimits, Clock, Logger, Random, Scheduler } from '../base/index.ts';
-import { backoffMs, pause } from '../base/index.ts';
+import { backoffMs, eitherSignal, pause } from '../base/index.ts';
 import { EngineError } from '../engine/index.ts';
 import { LogError } from '../log/index.ts';
 import type { Store, StoreErrorCode } from '../store/index.ts';
@@ -253,7 +253,7 @@ export class Follower {
       attempt = store.sequence > before ? 0 : attempt + 1;
       if (attempt === 0) continue;
       this.#pausing = new AbortController();
-      const ended = AbortSignal.any([signal, this.#pausing.signal]);
+      const ended = eitherSignal(signal, this.#pausing.signal);
       await pause(scheduler, backoffMs(random, RETRY, attempt - 1), ended);
     }
   }

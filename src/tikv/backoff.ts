@@ -1,4 +1,5 @@
 import { pause } from '../base/index.ts';
+import type { EndSignal } from '../base/index.ts';
 import type { TikvEnvironment } from './environment.ts';
 import { TikvError } from './errors.ts';
 
@@ -70,9 +71,9 @@ export class Backoff {
   readonly #environment: TikvEnvironment;
   readonly #endMs: number;
   readonly #counts = new Map<BackoffKind, number>();
-  readonly signal: AbortSignal | undefined;
+  readonly signal: EndSignal | undefined;
 
-  constructor(environment: TikvEnvironment, budgetMs: number, signal?: AbortSignal) {
+  constructor(environment: TikvEnvironment, budgetMs: number, signal?: EndSignal) {
     this.#environment = environment;
     this.#endMs = environment.clock.nowMs() + budgetMs;
     this.signal = signal;

@@ -7,7 +7,7 @@ import {
   type ClientDuplexStream,
 } from '@grpc/grpc-js';
 import type { ChannelOptions, ServiceError } from '@grpc/grpc-js';
-import type { Scheduler } from '../base/index.ts';
+import type { EndSignal, Scheduler } from '../base/index.ts';
 import type { MethodCodec } from './codec/codec.ts';
 import { RpcError, TikvError } from './errors.ts';
 import type { Received } from './messages.ts';
@@ -64,7 +64,7 @@ const REFUSALS: ReadonlySet<number> = new Set([
 export interface UnaryCall<Q, A> {
   readonly method: MethodCodec<Q, A>;
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
 }
 
 interface ChannelParts {

@@ -1,4 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import { eitherSignal } from '../base/index.ts';
+import type { EndSignal } from '../base/index.ts';
 import { Background } from './background.ts';
 import { Backoff } from './backoff.ts';
 import type { Connections } from './connect.ts';
@@ -48,7 +50,8 @@ export interface TikvOptions {
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  /** An `AbortSignal`. Ends the call: it rejects with TikvError `aborted`. */
+  readonly signal?: EndSignal;
   /** How long servers that do not answer are put up with. */
   readonly budgetMs?: number;
 }
@@ -238,7 +241,7 @@ function openSession(pd: Connections['pd'], regions: RegionClient, parts: Sessio
     values: valueCodec(parts.values ?? 'tagged'),
     readBackoff(budgetMs, signal) {
       closing.throwIfAborted();
-      const ends = signal === undefined ? closing : AbortSignal.any([closing, signal]);
+      const ends = signal === undefined ? closing : eitherSignal(closing, signal);
       if (signal?.aborted === true)
         throw new TikvError('aborted', 'The operation was aborted', { cause: signal.reason });
       return new Backoff(environment, budgetMs, ends);

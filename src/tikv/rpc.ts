@@ -1,3 +1,4 @@
+import type { EndSignal } from '../base/index.ts';
 import type { StoreMethod, StoreRequests, StoreResponses } from './store-messages.ts';
 
 /** Where a call goes, and how long it may take. */
@@ -6,7 +7,7 @@ export interface RpcTarget<M extends StoreMethod> {
   readonly address: string;
   readonly method: M;
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
 }
 
 /** Unary calls to stores. No retries: whoever calls knows what an error means for the request. */

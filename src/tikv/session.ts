@@ -1,3 +1,4 @@
+import type { EndSignal } from '../base/index.ts';
 import type { Backoff } from './backoff.ts';
 import type { Background } from './background.ts';
 import type { TikvEnvironment } from './environment.ts';
@@ -19,7 +20,7 @@ export interface Session {
   readonly keyspace: Keyspace;
   readonly values: ValueCodec;
   /** For a read. Also ends when the client is closed. Throws TikvError `closed` or `aborted` at once if that is so. */
-  readBackoff(budgetMs: number, signal?: AbortSignal): Backoff;
+  readBackoff(budgetMs: number, signal?: EndSignal): Backoff;
   /** For a write, which a close lets end. */
   writeBackoff(budgetMs: number): Backoff;
 }

@@ -1,6 +1,7 @@
 /** What the TiKV engine does beyond its contract, on the fake: round trips, faults in the middle of commits, garbage, TLS. */
+import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SeededRandom } from '../../src/base/index.ts';
 import type { Engine } from '../../src/engine/index.ts';
 import { TikvEngine } from '../../src/engine/tikv/index.ts';
@@ -151,6 +152,26 @@ describe('the TiKV engine', () => {
     leads = true;
     await eventually('a safe point', 20_000, async () => (await cluster.calls())['UpdateGCSafePoint']);
     expect(await append(engine, 3, 'x')).toBe('committed');
+  });
+
+  test('calls leave nothing behind in the signals that outlive them', async () => {
+    const read: string[] = [];
+    const any = vi.spyOn(AbortSignal, 'any');
+    const asked = new AbortController();
+    const engine = await open();
+    for (let at = 1; at <= 3; at++) {
+      const writes = [{ key: slot(at), value: Buffer.from('x') }];
+      expect(await engine.commit({ conditions: [], writes }, asked.signal)).toEqual({ kind: 'committed' });
+      await using snapshot = await engine.snapshot();
+      expect(await snapshot.get(slot(at))).toBeDefined();
+      for await (const entries of snapshot.scan({ gte: slot(0), lt: HEAD }))
+        read.push(...entries.map(({ key }) => String(key)));
+    }
+    expect(read).toHaveLength(6);
+    expect(getEventListeners(asked.signal, 'abort')).toHaveLength(0);
+    // What it makes stays in its sources for as long as they live.
+    expect(any).not.toHaveBeenCalled();
+    any.mockRestore();
   });
 
   test('a snapshot that is older than half the life of old versions is refused', async () => {

@@ -1,4 +1,4 @@
-import { assert } from '../../base/index.ts';
+import { assert, eitherSignal } from '../../base/index.ts';
 import type { Bytes, Clock } from '../../base/index.ts';
 import type { TikvSnapshot } from '../../tikv/index.ts';
 import { assertKey, closedError, EngineError, SCAN_BATCH_BYTES_MAX } from '../index.ts';
@@ -41,7 +41,7 @@ export class TikvEngineSnapshot implements Snapshot {
     assert(limit === undefined || limit >= 0, 'the limit of a scan is not negative');
     this.#assertReadable();
     if (limit === 0 || Buffer.compare(gte, lt) >= 0) return;
-    const abort = AbortSignal.any([this.#gate.signal, this.#disposed.signal]);
+    const abort = eitherSignal(this.#gate.signal, this.#disposed.signal);
     const batches = this.#inner
       .scan({
         gte,

@@ -1,3 +1,4 @@
+import type { EndSignal } from '../../base/index.ts';
 import { TikvError } from '../errors.ts';
 import { SERVICE_TTL_FOREVER } from '../pd/pd.ts';
 import type { Session } from '../session.ts';
@@ -17,7 +18,7 @@ export interface GcOptions {
   readonly lifeMs: number;
   /** A safe point that lags no more than so much is left where it is. @default 0 */
   readonly slackMs?: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
 }
 
 export interface GcReport {

@@ -1,3 +1,4 @@
+import type { EndSignal } from '../../base/index.ts';
 import type { Backoff } from '../backoff.ts';
 import { TikvError } from '../errors.ts';
 import { describeKeyError } from '../key-error.ts';
@@ -22,7 +23,7 @@ const STEP_BUDGET_MS = 60_000;
 export async function resolveAllLocks(
   session: Session,
   safePoint: bigint,
-  signal: AbortSignal | undefined,
+  signal: EndSignal | undefined,
 ): Promise<number> {
   let lockCount = 0;
   let start: Buffer | undefined = Buffer.alloc(0);

@@ -1,3 +1,4 @@
+import type { EndSignal } from '../../base/index.ts';
 import { Backoff } from '../backoff.ts';
 import { Channels } from '../channels.ts';
 import type { TikvEnvironment } from '../environment.ts';
@@ -158,7 +159,7 @@ class PlacementDriverClient implements PlacementDriver {
 }
 
 /** `promise`, unless the signal comes first. */
-function until<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+function until<T>(signal: EndSignal | undefined, promise: Promise<T>): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const aborted = (): void => {

@@ -1,6 +1,8 @@
+import type { EndSignal } from '../../base/index.ts';
+
 export interface ReadOptions {
-  /** Ends the read: it rejects with TikvError `aborted`. */
-  readonly signal?: AbortSignal;
+  /** An `AbortSignal`. Ends the read: it rejects with TikvError `aborted`. */
+  readonly signal?: EndSignal;
   /** How long stores that do not answer, regions that move and locks are put up with. @default 20_000 */
   readonly budgetMs?: number;
 }

@@ -1,3 +1,5 @@
+import { eitherSignal } from '../../base/index.ts';
+import type { EndSignal } from '../../base/index.ts';
 import type { Backoff } from '../backoff.ts';
 import { TikvError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -16,7 +18,7 @@ const BATCH_ENTRIES = 1024;
 interface ScanRead {
   readonly timestamp: bigint;
   /** For one request. */
-  backoff(signal: AbortSignal): Backoff;
+  backoff(signal: EndSignal): Backoff;
   /** Rejects if what was read may have been incomplete. */
   verifyKept(backoff: Backoff): Promise<void>;
 }
@@ -31,7 +33,7 @@ export async function* scanRange(
   const batchBytes = positive(options.batchBytes ?? BATCH_BYTES, 1);
   const batchEntries = positive(options.batchEntries ?? BATCH_ENTRIES, 1);
   const own = new AbortController();
-  const signal = options.signal === undefined ? own.signal : AbortSignal.any([own.signal, options.signal]);
+  const signal = options.signal === undefined ? own.signal : eitherSignal(own.signal, options.signal);
   const range = session.keyspace.range(options.gte ?? Buffer.alloc(0), options.lt);
   const scanner = new Scanner(session, read.timestamp, { ...range, reverse: options.reverse ?? false });
   const size = new ScanSize(batchBytes, batchEntries);

@@ -1,3 +1,4 @@
+import type { EndSignal } from '../../base/index.ts';
 import { TikvError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { Commit } from './commit.ts';
@@ -26,8 +27,8 @@ export interface CommitOptions {
    * start timestamp after the answer to its previous commit, does not need it. @default true
    */
   readonly linearizable?: boolean;
-  /** Aborted before the first request is sent: rejects with `aborted`. Later it has no effect: see `budgetMs`. */
-  readonly signal?: AbortSignal;
+  /** An `AbortSignal`. Aborted before the first request is sent: rejects with `aborted`. Later it has no effect: see `budgetMs`. */
+  readonly signal?: EndSignal;
   /**
    * How long stores that do not answer, regions that move and locks are put up with; after that it is found out what
    * became of the commit, for as long again, but no longer than 20 s. @default 40_000
