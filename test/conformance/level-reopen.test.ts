@@ -48,6 +48,23 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
+/** The next reopening is half a second away or more. */
+async function untilPauseIsLong(): Promise<void> {
+  for (let i = 0; i < 6; i++) await commit(engine, { head: '1' });
+}
+
+/** What ends no wait takes as long as that every time; what does is quick, unless the machine is busy elsewhere. */
+async function expectQuick(prepare: () => Promise<() => Promise<void>>): Promise<void> {
+  const tookMs: number[] = [];
+  do {
+    const run = await prepare();
+    const startMs = performance.now();
+    await run();
+    tookMs.push(performance.now() - startMs);
+  } while (tookMs.at(-1)! > 200 && tookMs.length < 3);
+  expect(Math.min(...tookMs)).toBeLessThan(200);
+}
+
 describe('a failed write', () => {
   test('is uncertain; sent again, it is committed when it had been lost', async () => {
     fates = ['fails and is lost'];
@@ -125,27 +142,32 @@ describe('a failed write', () => {
   test('an abort ends the wait for the next reopening', async () => {
     fates = ['fails and is lost'];
     openingsFail = 1000;
-    for (let i = 0; i < 5; i++) await commit(engine, { head: '1' });
-    const stop = new AbortController();
-    const startMs = performance.now();
-    const waiting = engine.commit(
-      { conditions: [], writes: [{ key: bytes('head'), value: bytes('1') }] },
-      stop.signal,
-    );
-    stop.abort();
-    await expectCode(waiting, 'aborted');
-    expect(performance.now() - startMs).toBeLessThan(200);
+    await expectQuick(async () => {
+      await untilPauseIsLong();
+      return async () => {
+        const stop = new AbortController();
+        const writes = [{ key: bytes('head'), value: bytes('1') }];
+        const waiting = engine.commit({ conditions: [], writes }, stop.signal);
+        stop.abort();
+        await expectCode(waiting, 'aborted');
+      };
+    });
   });
 
   test('close() does not wait for a database that cannot be reopened', async () => {
-    fates = ['fails and is lost'];
-    openingsFail = 1000;
-    for (let i = 0; i < 5; i++) await commit(engine, { head: '1' });
-    const waiting = commit(engine, { head: '1' });
-    const startMs = performance.now();
-    await engine.close();
-    expect(performance.now() - startMs).toBeLessThan(200);
-    expect((await waiting).kind).toBe('uncertain');
+    await expectQuick(async () => {
+      await engine.close();
+      openingsFail = 0;
+      engine = await LevelEngine.open({ directory, openDatabase: openFailing });
+      fates = ['fails and is lost'];
+      openingsFail = 1000;
+      await untilPauseIsLong();
+      const waiting = commit(engine, { head: '1' });
+      return async () => {
+        await engine.close();
+        expect((await waiting).kind).toBe('uncertain');
+      };
+    });
   });
 
   test('close() while it is reopening under an open snapshot', async () => {

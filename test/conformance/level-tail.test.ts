@@ -58,7 +58,7 @@ test('a log that only grows is never merged: its tables do not overlap, with the
   expect(log).not.toContain('Compacting');
   engine = await LevelEngine.open({ directory });
   expect(await read(engine, 'log/head')).toBe(String(head));
-}, 30_000);
+}, 120_000);
 
 test('the carried key is nowhere else, and a tail goes with the key that it lies behind', async () => {
   for (let i = 1; i < 5; i++) {
