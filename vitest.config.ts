@@ -12,6 +12,8 @@ export default defineConfig({
     // Suites run side by side on two cores: a test that is slow here is not broken.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is waited for comes late on a busy machine, too: the default of one second says nothing about the code.
+    expect: { poll: { timeout: 20_000 } },
     reporters: ['default', new CountReporter()],
     coverage: { provider: 'v8', include: ['src/**/*.ts'] },
     projects: [
@@ -34,7 +36,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           fileParallelism: false,
         },
       },
