@@ -161,8 +161,7 @@ describe('many watchers', () => {
       stream.cancel();
       await stream.status;
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(heapBytes() - before).toBeLessThan(20 * 2 ** 20);
+    await expect.poll(() => heapBytes() - before, { interval: 200 }).toBeLessThan(20 * 2 ** 20);
   });
 
   test('more than allowed are refused', async () => {

@@ -77,18 +77,14 @@ test('a watch tells what happens, line by line, and ends with its client', async
     lines.push(...all);
   });
   response.on('error', () => undefined);
-  const until = async (count: number): Promise<void> => {
-    for (let i = 0; i < 500 && lines.length < count; i++) await delay(10);
-  };
-  await until(1);
+  await expect.poll(() => lines.length).toBe(1);
   await it.client.call('KV.Put', { key: bytes('watched'), value: bytes('1') });
-  await until(2);
+  await expect.poll(() => lines.length).toBe(2);
   expect(JSON.parse(lines[0]!)).toMatchObject({ result: { created: true } });
   expect(JSON.parse(lines[1]!)).toMatchObject({ result: { events: [{ kv: { key: b64('watched') } }] } });
   expect(await watchers()).toBe(before + 1);
   response.destroy();
-  for (let i = 0; i < 500 && (await watchers()) > before; i++) await delay(10);
-  expect(await watchers()).toBe(before);
+  await expect.poll(watchers).toBe(before);
 });
 
 test('promise 8: a large list takes no memory while its client does not read, and others are served', async () => {

@@ -45,7 +45,8 @@ async function start(overrides: Partial<Settings> = {}, channel?: ChannelCredent
   const warnings: string[] = [];
   const logger: Logger = {
     ...{ debug: () => undefined, info: () => undefined, error: () => undefined, child: () => logger },
-    warn: (message) => void warnings.push(message),
+    // Not of TLS, and not for a test to rule out: other programs may keep this one waiting.
+    warn: (message) => void (message.startsWith('the process was paused') || warnings.push(message)),
   };
   const it = await startTestServer(
     { listenClientUrls: one, certFile: server.certFile, keyFile: server.keyFile, ...overrides },
@@ -63,7 +64,7 @@ const portOf = (url: string): number => Number(new URL(url).port);
 async function failure(it: TestServer, channel: ChannelCredentials): Promise<unknown> {
   return it
     .connect(channel)
-    .call('KV.Range', { key: bytes('a') }, { deadlineMs: 3000 })
+    .call('KV.Range', { key: bytes('a') }, { deadlineMs: 30_000 })
     .catch((error: unknown) => error);
 }
 
@@ -187,7 +188,7 @@ test('a renewed certificate is used for the next connection', async () => {
   const renewed = await authority.server('renewed');
   writeFileSync(certFile, renewed.certificate);
   writeFileSync(keyFile, renewed.key);
-  await expect.poll(() => servedName(it.clientUrl), { timeout: 3000 }).toBe('renewed');
+  await expect.poll(() => servedName(it.clientUrl)).toBe('renewed');
   // Who is connected stays.
   await it.connect().call('KV.Put', { key: bytes('w'), value: bytes('1') });
   expect(((await open.next())['events'] as unknown[]).length).toBe(1);
