@@ -46,6 +46,9 @@ export interface ClusterNodeApi {
    * wait.
    */
   forward(method: string, request: Bytes, done: (answer: ForwardedAnswer) => void): void;
-  /** Hands the lead to a member, if this node has it. `done` comes when the other leads, or with etcd's error. */
+  /**
+   * Hands the lead to a member, if this node has it. `done` comes when the other leads, or with etcd's error: `Timeout` when it
+   * did not come to that, `BadLeaderTransferee` when it could not, because that member does not follow; then nothing changed.
+   */
   moveLeader(target: bigint, done: (refusal: StoreErrorCode | undefined) => void): void;
 }

@@ -115,6 +115,9 @@ export class ClusterNode implements ClusterNodeApi {
     if (!this.leads) scheduler.soon(() => done('NotLeader'));
     else if (member === undefined) scheduler.soon(() => done('BadLeaderTransferee'));
     else if (target === this.memberId) scheduler.soon(() => done(undefined));
+    // It is listed, and dead or cut off: the lead would go to nobody for as long as the others stand back for it.
+    else if (this.#parts.peers?.replicator.isFollowedBy(member.incarnation) !== true)
+      scheduler.soon(() => done('BadLeaderTransferee'));
     else void this.#role.moveLeader(member, done);
   }
 

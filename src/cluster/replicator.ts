@@ -98,6 +98,12 @@ export class Replicator {
     return count;
   }
 
+  /** Whether this incarnation gets commits, and so could take over without much delay. */
+  isFollowedBy(incarnation: string): boolean {
+    for (const link of this.#links) if (link.isOpen && link.from === incarnation) return true;
+    return false;
+  }
+
   /** For `PeerNetwork.accept`. */
   accept(link: Link): LinkSink {
     const follower = new FollowerLink(link, this.#parts);

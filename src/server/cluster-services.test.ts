@@ -106,7 +106,13 @@ describe('MoveLeader', () => {
     expect(await moved).toEqual({ response: { header: null } });
     const failed = world.call('Maintenance.MoveLeader', { targetID: 2n });
     world.node.moves.shift()!.done('Timeout');
-    expect((await failed).status).toEqual({ code: 14, message: 'etcdserver: request timed out' });
+    expect((await failed).status).toEqual({
+      code: 2,
+      message: 'etcdserver: request timed out, leader transfer took too long',
+    });
+    const refused = world.call('Maintenance.MoveLeader', { targetID: 2n });
+    world.node.moves.shift()!.done('BadLeaderTransferee');
+    expect((await refused).status).toEqual({ code: 9, message: 'etcdserver: bad leader transferee' });
   });
 });
 

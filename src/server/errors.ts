@@ -46,6 +46,12 @@ export function unsupported(message: string): GrpcStatus {
 /** etcd's answer to an enumeration value that it does not know (`errors.ErrUnknownMethod`). */
 export const UNKNOWN_METHOD: GrpcStatus = { code: GrpcCode.unknown, message: 'etcdserver: unknown method' };
 
+/** etcd's `ErrTimeoutLeaderTransfer`, which its map of errors leaves out: so its clients do not try again. */
+export const LEADER_TRANSFER_TIMEOUT: GrpcStatus = {
+  code: GrpcCode.unknown,
+  message: 'etcdserver: request timed out, leader transfer took too long',
+};
+
 /** An alarm request that would end etcd's process. */
 export const UNKNOWN_ALARM_ACTION: GrpcStatus = {
   code: GrpcCode.invalidArgument,

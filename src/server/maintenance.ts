@@ -8,7 +8,13 @@ import {
   type CallContext,
   type ServerContext,
 } from './context.ts';
-import { statusOfCode, UNKNOWN_ALARM_ACTION, UNKNOWN_METHOD, unsupported } from './errors.ts';
+import {
+  LEADER_TRANSFER_TIMEOUT,
+  statusOfCode,
+  UNKNOWN_ALARM_ACTION,
+  UNKNOWN_METHOD,
+  unsupported,
+} from './errors.ts';
 import { answer, coldUnary, forward, type UnaryMethod } from './unary.ts';
 
 /** `etcdserverpb.Maintenance`. */
@@ -161,7 +167,7 @@ function moveLeader({ node }: ServerContext): Method {
       if (request.targetID === node.memberId) return reply(undefined, encode({}));
       node.moveLeader(request.targetID, (failure) => {
         if (failure === undefined) reply(undefined, encode({}));
-        else reply(statusOfCode(failure));
+        else reply(failure === 'Timeout' ? LEADER_TRANSFER_TIMEOUT : statusOfCode(failure));
       });
     },
   );

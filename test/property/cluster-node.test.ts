@@ -110,6 +110,24 @@ describe('three nodes', () => {
     expect(await world.wait(world.followers[0]!.put('a', '1'))).toBe(0);
   });
 
+  it('keep the leader that they have when it is to hand over to a member that is not there', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    const { leader } = world;
+    const [target, other] = world.followers as [Seat, Seat];
+    await world.time.advance(1100);
+    const { memberId } = target.node;
+    target.isDead = true;
+    world.network.cut(target.url);
+    await world.time.advance(50);
+    const listed = leader.node.members().some(({ id }) => id === memberId);
+    expect(listed, 'it is still a member').toBe(true);
+    const refusal = new Promise((resolve) => leader.node.moveLeader(memberId, resolve));
+    expect(await world.wait(refusal)).toBe('BadLeaderTransferee');
+    expect(leader.node.leads).toBe(true);
+    expect(await world.wait(other.put('a', '1'))).toBe(0);
+    expect(leader.node.store.epoch).toBe(1);
+  });
+
   it('a follower that hears of no leader for three leases says so', async () => {
     const world = await ClusterWorld.of(['a', 'b', 'c']);
     const [follower] = world.followers;
