@@ -7,7 +7,7 @@ import { runCheck } from './context.ts';
 import { bytes, put, readAll, write } from './data.ts';
 
 // Beside other suites on two cores.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /**
  * Goal: whatever happens to regions, leaders and stores, and whenever, the client gets over it. Method: a short run of

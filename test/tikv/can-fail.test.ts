@@ -11,7 +11,7 @@ import { runCheck } from './context.ts';
 import { intervalCheck } from './intervals.ts';
 
 // Beside other suites on two cores.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** What no check may let pass: a cluster that does wrong, and what is left behind. */
 

@@ -4,7 +4,7 @@ import { clientChecks } from './checks.ts';
 import { missing, runCheck } from './context.ts';
 
 // They wait more than they work; beside other suites on two cores they also wait for one another.
-vi.setConfig({ maxConcurrency: 8, testTimeout: 120_000 });
+vi.setConfig({ maxConcurrency: 8, testTimeout: 300_000 });
 
 /** Each check on a fake cluster of its own. */
 for (const check of clientChecks) {

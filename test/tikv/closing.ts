@@ -37,7 +37,7 @@ export const closingChecks: readonly ClientCheck[] = [
         client.commit([put('a', '2')], { startTimestamp: snapshot.timestamp }),
         isCode('closed'),
       );
-      for (let waits = 0; sockets() > before && waits < 50; waits++) {
+      for (let waits = 0; sockets() > before && waits < 500; waits++) {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       assert.ok(sockets() <= before, `${sockets()} sockets, ${before} before`);

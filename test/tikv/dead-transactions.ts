@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TikvClient } from '../../src/tikv/index.ts';
 import type { ClientCheck, ClientContext } from './check.ts';
 import { bytes, commit, expectCommitted, put, read, readAll, write } from './data.ts';
@@ -62,10 +63,11 @@ export const deadTransactionChecks: readonly ClientCheck[] = [
       // However long it takes to be asked for: a timestamp that is taken after the commit would show it.
       const reading = readAll(client, { at: await client.timestamp() });
       const writing = commit(client, [put('z', 'late')]);
-      setTimeout(() => void left.commit(), 200);
+      const committing = sleep(200).then(() => left.commit());
       assert.deepEqual(await reading, old, 'its commit came after the snapshot');
       assert.ok(['conflict', 'committed'].includes((await writing).kind));
       assert.equal(await read(client, 'a'), 'new');
+      await committing;
     },
   },
   {
