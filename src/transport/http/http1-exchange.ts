@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { HttpBodyError, type HttpExchange, type HttpHeaders } from './exchange.ts';
 import { RequestBody, type BodyMemory } from './request-body.ts';
@@ -141,6 +142,15 @@ export class Http1Exchange implements HttpExchange {
 
   onCancel(run: () => void): void {
     this.#cancelListeners.push(run);
+  }
+
+  get socket(): Socket {
+    return this.#request.socket;
+  }
+
+  /** The connection is closed. */
+  abandoned(): void {
+    this.#closed();
   }
 
   /** The connection closes after this exchange. */

@@ -337,6 +337,56 @@ describe('promise 7: a client that is slow', () => {
   });
 });
 
+describe('promise 7: requests that come before the answer to an earlier one', () => {
+  const twice = `GET /1 HTTP/1.1\r\n${host}\r\nGET /2 HTTP/1.1\r\n${host}\r\n`;
+
+  test.each([false, true])('end with their connection (answers begun: %s)', async (isBegun) => {
+    const cancelled: string[] = [];
+    const { dial, listener, server } = await start((exchange) => {
+      if (isBegun) exchange.start(200, {});
+      exchange.onCancel(() => {
+        expect(exchange.ended).toBe(true);
+        cancelled.push(exchange.path);
+      });
+    });
+    const client = dial().send(twice);
+    await expect.poll(() => listener.connections).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.socket.destroy();
+    await expect.poll(() => cancelled.sort()).toEqual(['/1', '/2']);
+    await server.drain();
+  });
+
+  test('are answered in their order', async () => {
+    const { dial } = await start((exchange) => {
+      if (exchange.path === '/2') answer(exchange);
+      else setTimeout(() => answer(exchange), 20);
+    });
+    const text = await dial().send(twice).until('GET /2');
+    expect(text.indexOf('GET /1')).toBeGreaterThan(0);
+    expect(text.indexOf('GET /1')).toBeLessThan(text.indexOf('GET /2'));
+  });
+
+  test('have a bound, above which the connection is closed', async () => {
+    const open: HttpExchange[] = [];
+    const { dial, listener } = await start((exchange) => open.push(exchange), { openRequestsMax: 10 });
+    const client = dial().send(`GET / HTTP/1.1\r\n${host}\r\n`.repeat(1000));
+    await client.closed;
+    expect(open).toHaveLength(10);
+    await expect.poll(() => open.every((exchange) => exchange.ended)).toBe(true);
+    await expect.poll(() => listener.connections).toBe(0);
+  });
+
+  test('may be as many as are answered: what is answered does not count', async () => {
+    const { dial } = await start(answer, { openRequestsMax: 10 });
+    const client = dial();
+    for (let round = 0; round < 5; round++) {
+      client.send(`GET /${round} HTTP/1.1\r\n${host}\r\n`.repeat(8));
+      await expect.poll(() => client.received.match(/GET \//g)?.length).toBe(8 * (round + 1));
+    }
+  });
+});
+
 test('stopping closes idle connections, and others after their exchange', async () => {
   const open: HttpExchange[] = [];
   const { dial, server } = await start((exchange) => {

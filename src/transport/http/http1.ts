@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { assert } from '../../base/index.ts';
 import type { HttpHandler } from './exchange.ts';
 import { Http1Exchange, type Http1ExchangeLimits } from './http1-exchange.ts';
 import type { BodyMemory } from './request-body.ts';
@@ -16,6 +17,11 @@ export interface Http1Limits extends Http1ExchangeLimits {
   readonly checkMs: number;
   /** A connection without a request for longer is closed. */
   readonly idleMsMax: number;
+  /**
+   * Requests of one connection that were read and are not answered to the end: a client may send further ones before it
+   * has an answer. Above: closed. A chunk of 64 KiB holds that many requests with a body.
+   */
+  readonly openRequestsMax: number;
 }
 
 export const defaultHttp1Limits: Http1Limits = {
@@ -26,6 +32,7 @@ export const defaultHttp1Limits: Http1Limits = {
   // Prometheus keeps idle connections for five minutes. Who closes first should be the client: a request that is under
   // way when the server closes is lost.
   idleMsMax: 330_000,
+  openRequestsMax: 1024,
   stallMsMax: 60_000,
   discardBytesMax: 256 * 1024,
 };
@@ -50,6 +57,8 @@ export class Http1Server {
   readonly #options: Http1Options;
   readonly #limits: Http1Limits;
   readonly #exchanges = new Set<Http1Exchange>();
+  /** Those of each connection. */
+  readonly #ofSocket = new WeakMap<Socket, Set<Http1Exchange>>();
   #isDraining = false;
   #onIdle: (() => void) | undefined;
 
@@ -72,6 +81,15 @@ export class Http1Server {
   /** Serves a connection of which `first` has been read already. */
   accept(socket: Socket, first: Buffer | undefined): void {
     if (first !== undefined) socket.unshift(first);
+    const exchanges = new Set<Http1Exchange>();
+    this.#ofSocket.set(socket, exchanges);
+    // Node tells the end of a connection to the answer that is being written, and to none of those that wait behind it.
+    socket.once('close', () => {
+      for (const exchange of exchanges) {
+        exchange.abandoned();
+        this.#closed(exchange);
+      }
+    });
     this.#server.emit('connection', socket);
     socket.resume();
   }
@@ -92,10 +110,20 @@ export class Http1Server {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
-    const { remoteAddress, remotePort } = request.socket;
+    const { socket } = request;
+    const { remoteAddress, remotePort } = socket;
+    const others = this.#ofSocket.get(socket);
+    assert(others !== undefined, 'requests come on connections that were accepted');
+    // What is left of a chunk is still read after the connection was closed.
+    if (socket.destroyed) return;
+    if (others.size >= this.#limits.openRequestsMax) {
+      socket.destroy();
+      return;
+    }
     const memory = this.#options.memoryOf?.(`${remoteAddress}:${remotePort}`) ?? unlimited;
     const exchange = new Http1Exchange(request, response, { limits: this.#limits, awaitsContinue, memory });
     this.#exchanges.add(exchange);
+    others.add(exchange);
     response.once('close', () => this.#closed(exchange));
     if (this.#isDraining) exchange.closeAfter();
     try {
@@ -108,6 +136,7 @@ export class Http1Server {
   }
 
   #closed(exchange: Http1Exchange): void {
+    this.#ofSocket.get(exchange.socket)?.delete(exchange);
     this.#exchanges.delete(exchange);
     if (this.#exchanges.size === 0) this.#onIdle?.();
   }
