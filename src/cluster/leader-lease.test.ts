@@ -250,6 +250,25 @@ describe('the leader lease', () => {
     await lease.stop();
   });
 
+  it('is claimed at once by whom it was given up to, also if that one has given it up a moment ago', async () => {
+    const world = new LeaseWorld();
+    const { lease, engine } = world;
+    lease.start();
+    await world.run(50);
+    expect(world.told).toEqual(['claimed 1']);
+    const released = lease.release('b#1');
+    await world.run(10);
+    await released;
+    await engine.put(encodeLeaderRecord({ ...OTHERS, epoch: 2 }));
+    await world.run(RENEW_MS);
+    expect(world.told.slice(1)).toEqual(['lost', 'follows b']);
+    await engine.put(encodeLeaderRecord({ ...OTHERS, epoch: 2, counter: 4, released: true, to: 'a#1' }));
+    lease.look();
+    await world.run(20);
+    expect(world.told.slice(3)).toEqual(['claimed 3']);
+    await lease.stop();
+  });
+
   it('does not wait for a claim that another was faster with', async () => {
     const world = new LeaseWorld();
     const { lease, engine, told } = world;

@@ -212,7 +212,9 @@ export class LeaderLease implements LeadClaim {
     const { leaseMs, self } = this.#options;
     let waitMs = 0;
     if (record?.released === false) waitMs = record.leaseMs * CANDIDATE_WAIT;
-    else if (record !== undefined && record.to !== '' && record.to !== self.holder) waitMs = leaseMs;
+    // It was handed back: the others stand back for this node, which is not to stand back for them.
+    else if (record?.to === self.holder) return this.#seenSinceMs;
+    else if (record !== undefined && record.to !== '') waitMs = leaseMs;
     return Math.max(this.#seenSinceMs + waitMs, this.#standsBackUntilMs);
   }
 
