@@ -2,7 +2,7 @@
  * Goal: whoever gets in over TLS was verified, and whoever does not is told of in the log. Method: real handshakes by
  * node:tls and real files; certificates are made by the test.
  */
-import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -279,6 +279,22 @@ describe('files', () => {
     writeFileSync(certFile, 'garbage');
     expect(await serial()).toBe('renewed');
     expect(lines[1]?.fields['reason']).toBe(`Cannot use ${certFile}: no certificate in PEM is in it`);
+  });
+
+  test('promise 9: that cannot even be looked at any more leave what was loaded in use', async () => {
+    const certFile = `${authority.directory}/looked-at.pem`;
+    copyFileSync(server.certFile, certFile);
+    const { port, lines } = await start({ certFile });
+    rmSync(certFile);
+    // As in a directory that may not be entered: an error other than that there is no such file.
+    symlinkSync(certFile, certFile);
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(await dial(port)).toBe('hello');
+    expect(lines).toMatchObject([
+      { message: 'changed TLS files cannot be used; the previous ones stay in use' },
+    ]);
+    expect(lines[0]?.fields['reason']).toContain('ELOOP');
+    await expect(start({ certFile })).rejects.toMatchObject({ code: 'invalidTls', address: certFile });
   });
 
   test('the list of revoked certificates too, and the authorities', async () => {

@@ -81,14 +81,17 @@ export class Credentials {
 
 /** Differs when a file has been written, replaced, removed, or is another one behind a symbolic link. */
 function stateOf(files: readonly string[]): string {
-  return files
-    .map((path) => {
-      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-      return stat === undefined
-        ? '-'
-        : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
-    })
-    .join(' ');
+  return files.map(stateOfFile).join(' ');
+}
+
+function stateOfFile(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+  } catch (error) {
+    // Gone, in a directory that may not be entered, a link to itself: whoever reads it will say.
+    return String((error as NodeJS.ErrnoException).code);
+  }
 }
 
 function load(options: TlsOptions): LoadedTls {
