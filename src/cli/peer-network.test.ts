@@ -5,6 +5,7 @@ import { silentLogger } from '../base/index.ts';
 import { readSettings } from '../config/index.ts';
 import { TestAuthority } from '../../test/support/certificates.ts';
 import { mutualTls, nodeCertificate, TestPeer, until } from '../../test/support/peers.ts';
+import { freePort } from '../../test/support/process.ts';
 import { PortError } from './listeners.ts';
 import { openPeerNetwork } from './peer-network.ts';
 import { NodeClock, NodeScheduler } from './runtime.ts';
@@ -55,10 +56,7 @@ test('a certificate that others will refuse is told of at the start', async () =
 test('a port that is taken is told with the flag that chooses another, and the others are given back', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-  const free = createServer();
-  await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
-  const { port } = free.address() as AddressInfo;
-  await new Promise((resolve) => free.close(resolve));
+  const port = await freePort();
   const urls = `http://127.0.0.1:${port},http://127.0.0.1:${(taken.address() as AddressInfo).port}`;
   const error: unknown = await TestPeer.start(`--listen-peer-urls=${urls}`).catch(
     (caught: unknown) => caught,
@@ -70,7 +68,8 @@ test('a port that is taken is told with the flag that chooses another, and the o
 });
 
 test('closing cuts every link and gives the port back', async () => {
-  const leader = await TestPeer.start();
+  // One that the system gives to nobody else before it is opened again.
+  const leader = await TestPeer.start(`--listen-peer-urls=http://127.0.0.1:${await freePort()}`);
   leader.accept();
   const follower = await peer();
   const { link, sink } = follower.connect(leader.url);
