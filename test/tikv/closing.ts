@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { TikvClient, TikvError } from '../../src/tikv/index.ts';
+import { eventually } from '../support/suite.ts';
 import { TestEnvironment } from '../support/tikv/environment.ts';
 import type { ClientCheck } from './check.ts';
 import { bytes, commit, put, readAll, write } from './data.ts';
@@ -45,7 +46,7 @@ export const closingChecks: readonly ClientCheck[] = [
   },
   {
     name: 'a close ends reads, and lets commits end',
-    needs: ['regions', 'delay'],
+    needs: ['regions', 'delay', 'calls'],
     async run({ cluster, open, stored, locks }) {
       const client = await open();
       await cluster.split(stored('m'));
@@ -54,8 +55,11 @@ export const closingChecks: readonly ClientCheck[] = [
       await cluster.fault({ kind: 'delay', rpc: 'KvGet', count: 10, delayMs: hangMs });
       await cluster.fault({ kind: 'delay', rpc: 'KvPrewrite', count: 2, delayMs: 200 });
       const reading = assert.rejects(snapshot.get(bytes('a')), isCode('closed'));
-      const startTimestamp = await client.timestamp();
-      const writing = client.commit([put('a', '2'), put('z', '2')], { startTimestamp });
+      const prewrites = async () => (await cluster.calls())['KvPrewrite'] ?? 0;
+      const before = await prewrites();
+      const writing = commit(client, [put('a', '2'), put('z', '2')]);
+      // One that is not sent yet ends with the close.
+      await eventually('both prewrites', 20_000, async () => (await prewrites()) >= before + 2 || undefined);
       const startedMs = Date.now();
       await Promise.all([reading, client.close()]);
       assert.ok(Date.now() - startedMs < hangMs / 2, 'the close waited for a read');
