@@ -7,7 +7,7 @@ import { bytes, commit, put, readAll, write } from './data.ts';
 
 const isCode = (code: string) => (error: unknown) => error instanceof TikvError && error.code === code;
 /** A call that takes so long is not waited for; half of it is far more than anything else takes. */
-const hangMs = 15_000;
+const hangMs = 25_000;
 const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
 
 export const closingChecks: readonly ClientCheck[] = [
