@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Backoff } from '../backoff.ts';
+import type { UnaryCall } from '../channel.ts';
 import type { Channels } from '../channels.ts';
 import { pdCodecs, type MethodCodec } from '../codec/codec.ts';
 import { RpcError, TikvError } from '../errors.ts';
@@ -11,6 +12,7 @@ import type { Members } from './members.ts';
 /** For one answer; as long as PD's own client gives it. */
 const TIMEOUT_MS = 3000;
 
+const DEADLINE_EXCEEDED: number = status.DEADLINE_EXCEEDED;
 /** Asking again would change nothing. */
 const HOPELESS: ReadonlySet<number> = new Set([
   status.INVALID_ARGUMENT,
@@ -43,7 +45,7 @@ export class LeaderCalls {
       const result = await this.#attempt(leader, method, { request, backoff });
       if ('answer' in result) return result.answer;
       this.#members.checkOpen();
-      this.#members.fail(leader);
+      if (!result.isOurs) this.#members.fail(leader);
       await backoff.wait('pd', result.failure);
     }
   }
@@ -52,7 +54,7 @@ export class LeaderCalls {
     leader: string,
     method: M,
     { request, backoff }: { request: PdRequest<M>; backoff: Backoff },
-  ): Promise<{ answer: PdResponses[M] } | { failure: Error }> {
+  ): Promise<{ answer: PdResponses[M] } | { failure: Error; isOurs: boolean }> {
     const clusterId = this.#members.clusterId;
     const codec = pdCodecs()[method] as unknown as MethodCodec<object, PdAnswers[M]>;
     const timeoutMs = Math.min(TIMEOUT_MS, Math.max(1, backoff.leftMs));
@@ -65,15 +67,23 @@ export class LeaderCalls {
       });
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      if (!HOPELESS.has(error.grpcCode)) return { failure: error };
+      if (!HOPELESS.has(error.grpcCode)) return { failure: error, isOurs: isOurs(error, call) };
       const message = `The placement driver refuses ${method}: ${error.message}`;
       throw new TikvError('protocol', message, { cause: error });
     }
     const refusal = headerError((answer as PdResponses['GetMembers']).header, clusterId);
     if (refusal === undefined) return { answer: answer as PdResponses[M] };
     if (isFinal(refusal)) throw refusal;
-    return { failure: refusal };
+    return { failure: refusal, isOurs: false };
   }
+}
+
+/** Nothing is said against the leader by a call that was ended here: by its caller, or before an answer was due. */
+function isOurs(
+  { grpcCode }: RpcError,
+  { timeoutMs, signal }: Pick<UnaryCall<unknown, unknown>, 'timeoutMs' | 'signal'>,
+): boolean {
+  return signal?.aborted === true || (grpcCode === DEADLINE_EXCEEDED && timeoutMs < TIMEOUT_MS);
 }
 
 /** No other member, and no later time, brings another answer. */

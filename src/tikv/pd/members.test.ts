@@ -21,9 +21,10 @@ function open(members: Record<string, FakeMember>) {
   const environment = { clock: time, scheduler: time, random: new SeededRandom(1), logger: silentLogger };
   const dropped: string[] = [];
   const member = (address: string) => ({ clientUrls: [`http://${address}`] });
-  const unary = async ({ address }: { address: string }) => {
-    const { leader, answersAfterMs } = members[address] ?? { answersAfterMs: 1e6 };
-    await time.sleep(answersAfterMs);
+  const unary = async ({ address }: { address: string }, { timeoutMs }: { timeoutMs: number }) => {
+    const { leader, answersAfterMs } = members[address] ?? { answersAfterMs: Infinity };
+    await time.sleep(Math.min(answersAfterMs, timeoutMs));
+    if (answersAfterMs > timeoutMs) throw new Error(`${address}: no answer`);
     return {
       header: { clusterId: 7n, error: undefined },
       members: Object.keys(members).map(member),

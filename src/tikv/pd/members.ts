@@ -2,6 +2,7 @@ import type { Backoff } from '../backoff.ts';
 import type { Channels } from '../channels.ts';
 import { pdCodecs } from '../codec/codec.ts';
 import type { TikvEnvironment } from '../environment.ts';
+import { within } from '../region/within.ts';
 import { asError, TikvError } from '../errors.ts';
 import type { PdResponses } from '../pd-messages.ts';
 import { memberAddress } from './endpoints.ts';
@@ -71,8 +72,12 @@ export class Members {
     for (;;) {
       this.checkOpen();
       if (this.#leader !== undefined) return this.#leader;
+      const round = this.refresh();
+      // It is not this caller's alone: it goes on without him, and then its failure is nobody's.
+      round.catch(() => undefined);
+      await within(this.#environment, { work: round }, backoff);
       try {
-        return await this.refresh();
+        return await round;
       } catch (error) {
         if (error instanceof TikvError) throw error;
         await backoff.wait('pd', asError(error));

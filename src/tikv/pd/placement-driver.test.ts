@@ -9,6 +9,7 @@ import { FakeCluster } from '../../../test/support/tikv/fake/fake-cluster.ts';
 import { VirtualTime } from '../../../test/support/tikv/virtual-time.ts';
 import type { Cancel } from '../../base/index.ts';
 import { Backoff } from '../backoff.ts';
+import { TikvError } from '../errors.ts';
 import { SERVICE_TTL_FOREVER, type PlacementDriver } from './pd.ts';
 import { openPlacementDriver } from './placement-driver.ts';
 
@@ -185,6 +186,20 @@ describe('a change of the leader', () => {
     await expect(call).rejects.toMatchObject({ code: 'aborted' });
   });
 
+  test('a call that its caller ends, or has no time for, says nothing against the leader', async () => {
+    await pd.timestamp();
+    const asked = await callsOf('GetMembers');
+    await cluster.fault({ kind: 'hang-after', rpc: 'GetStore', count: 2 });
+    const abort = new AbortController();
+    const ended = pd.store(1n, backoff(20_000, abort.signal));
+    const hurried = pd.store(2n, backoff(100));
+    setTimeout(() => abort.abort(), 50);
+    await expect(ended).rejects.toMatchObject({ code: 'aborted' });
+    await expect(hurried).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await pd.timestamp()).toBeGreaterThan(0n);
+    expect(await callsOf('GetMembers')).toBe(asked);
+  });
+
   test('without a leader a call is unavailable when the budget is used up', async () => {
     await lead(-1);
     await expect(pd.timestamp(backoff(300))).rejects.toMatchObject({ code: 'unavailable' });
@@ -274,6 +289,19 @@ describe('timestamps', () => {
     expect(await pd.timestamp()).toBeGreaterThan(all[2]!);
   });
 
+  test('a caller waits no longer than its budget, for a timestamp and for the members', async () => {
+    await pd.timestamp();
+    await cluster.fault({ kind: 'delay', rpc: 'Tso', delayMs: 2000 });
+    await cluster.fault({ kind: 'delay', rpc: 'GetMembers', count: 9, delayMs: 2000 });
+    const startedMs = performance.now();
+    const patient = pd.timestamp(backoff(20_000));
+    await expect(pd.timestamp(backoff(100))).rejects.toMatchObject({ code: 'unavailable' });
+    await lead(1);
+    await expect(pd.store(1n, backoff(200))).rejects.toMatchObject({ code: 'unavailable' });
+    expect(performance.now() - startedMs).toBeLessThan(1500);
+    expect(await patient).toBeGreaterThan(0n);
+  });
+
   test('the signal ends the wait of one caller alone', async () => {
     await pd.timestamp();
     await cluster.fault({ kind: 'delay', rpc: 'Tso', delayMs: 200 });
@@ -281,6 +309,10 @@ describe('timestamps', () => {
     const [aborted, patient] = [pd.timestamp(backoff(5000, abort.signal)), pd.timestamp(backoff(5000))];
     setTimeout(() => abort.abort(), 20);
     await expect(aborted).rejects.toMatchObject({ code: 'aborted' });
+    const closing = new AbortController();
+    const ended = pd.timestamp(backoff(5000, closing.signal));
+    closing.abort(new TikvError('closed', 'The client is closed'));
+    await expect(ended).rejects.toMatchObject({ code: 'closed' });
     expect(await patient).toBeGreaterThan(0n);
   });
 });

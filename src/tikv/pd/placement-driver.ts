@@ -1,8 +1,7 @@
-import type { EndSignal } from '../../base/index.ts';
 import { Backoff } from '../backoff.ts';
 import { Channels } from '../channels.ts';
 import type { TikvEnvironment } from '../environment.ts';
-import { RpcError, TikvError } from '../errors.ts';
+import { asError, RpcError, TikvError } from '../errors.ts';
 import { StoreState } from '../messages.ts';
 import type { Credentials } from '../tls.ts';
 import { parseEndpoint } from './endpoints.ts';
@@ -10,7 +9,7 @@ import { isUnknownStore, LeaderCalls } from './leader-calls.ts';
 import { Members } from './members.ts';
 import type { PlacementDriver, RegionInfo, RegionsRange, ServiceSafePoint, StoreInfo } from './pd.ts';
 import { RegionLookup } from './region-lookup.ts';
-import { Timestamps } from './timestamps.ts';
+import { TIMESTAMP_MS_MAX, Timestamps } from './timestamps.ts';
 
 /** For calls whose caller brings no patience of his own. */
 const BUDGET_MS = 15_000;
@@ -85,7 +84,7 @@ class PlacementDriverClient implements PlacementDriver {
       backoff.checkSignal();
       const leader = this.#members.leader ?? (await this.#members.find(backoff));
       try {
-        return await until(backoff.signal, this.#timestamps.next(leader, this.#members.clusterId));
+        return await this.#patiently(backoff, this.#timestamps.next(leader, this.#members.clusterId));
       } catch (error) {
         this.#checkOpen();
         if (!(error instanceof RpcError)) throw error;
@@ -149,6 +148,31 @@ class PlacementDriverClient implements PlacementDriver {
     return Promise.resolve();
   }
 
+  /** `timestamp`, unless the caller's patience ends first. Most outlast the stream's own time, and need no timer. */
+  #patiently(backoff: Backoff, timestamp: Promise<bigint>): Promise<bigint> {
+    const { leftMs, signal } = backoff;
+    const isShort = leftMs < TIMESTAMP_MS_MAX;
+    if (signal === undefined && !isShort) return timestamp;
+    return new Promise((resolve, reject) => {
+      const late = (): void =>
+        reject(new TikvError('unavailable', `No timestamp came within ${Math.round(leftMs)} ms`));
+      const aborted = (): void => {
+        try {
+          backoff.checkSignal();
+        } catch (error) {
+          reject(asError(error));
+        }
+      };
+      const cancel = isShort ? this.#environment.scheduler.after(leftMs, late) : undefined;
+      signal?.addEventListener('abort', aborted);
+      const done = (): void => {
+        cancel?.();
+        signal?.removeEventListener('abort', aborted);
+      };
+      timestamp.then(resolve, reject).finally(done);
+    });
+  }
+
   #patience(): Backoff {
     return new Backoff(this.#environment, BUDGET_MS);
   }
@@ -156,17 +180,4 @@ class PlacementDriverClient implements PlacementDriver {
   #checkOpen(): void {
     if (this.#isClosed) throw new TikvError('closed', 'The client is closed');
   }
-}
-
-/** `promise`, unless the signal comes first. */
-function until<T>(signal: EndSignal | undefined, promise: Promise<T>): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => {
-      reject(new TikvError('aborted', 'The operation was aborted', { cause: signal.reason }));
-    };
-    signal.addEventListener('abort', aborted);
-    const done = (): void => signal.removeEventListener('abort', aborted);
-    promise.then(resolve, reject).finally(done);
-  });
 }

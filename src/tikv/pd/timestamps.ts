@@ -14,7 +14,7 @@ const BATCH_MAX = 8192;
 /** Callers that wait to be sent; more are refused. */
 const WAITERS_MAX = 262_144;
 /** Without an answer for so long, the stream is given up. */
-const TIMEOUT_MS = 3000;
+export const TIMESTAMP_MS_MAX = 3000;
 
 type Stream = ClientDuplexStream<PdRequests['Tso'], PdResponses['Tso']>;
 
@@ -119,7 +119,7 @@ export class Timestamps {
       this.#inFlight.push({ waiters, sentMs: this.#environment.clock.nowMs() });
       stream.write({ header: { clusterId: this.#clusterId }, count: waiters.length });
     }
-    if (this.#cancelTimer === undefined) this.#watch(TIMEOUT_MS);
+    if (this.#cancelTimer === undefined) this.#watch(TIMESTAMP_MS_MAX);
   }
 
   async #open(): Promise<void> {
@@ -180,9 +180,9 @@ export class Timestamps {
       this.#cancelTimer = undefined;
       const oldest = this.#inFlight[0];
       if (oldest === undefined) return;
-      const leftMs = oldest.sentMs + TIMEOUT_MS - this.#environment.clock.nowMs();
+      const leftMs = oldest.sentMs + TIMESTAMP_MS_MAX - this.#environment.clock.nowMs();
       if (leftMs > 0) return this.#watch(leftMs);
-      this.fail(rpcError(status.DEADLINE_EXCEEDED, `No timestamp came within ${TIMEOUT_MS} ms`));
+      this.fail(rpcError(status.DEADLINE_EXCEEDED, `No timestamp came within ${TIMESTAMP_MS_MAX} ms`));
     });
   }
 }
