@@ -14,7 +14,7 @@ const selfSignedDirectory = join('fixtures', 'client');
 export async function openTls(settings: Settings, logger: Logger): Promise<TlsAcceptor | undefined> {
   const { listenClientUrls, listenClientHttpUrls = [], listenMetricsUrls = [] } = settings;
   const urls = [...listenClientUrls, ...listenClientHttpUrls, ...listenMetricsUrls];
-  if (!urls.some((url) => new URL(url).protocol === 'https:')) return undefined;
+  if (!urls.some((url) => /^(https|unixs):/i.test(url))) return undefined;
   const pair = await certificateOf(settings, logger);
   return pair === undefined ? undefined : TlsAcceptor.open({ ...tlsOptions(settings), ...pair }, logger);
 }
@@ -26,7 +26,8 @@ async function certificateOf(settings: Settings, logger: Logger): Promise<Pair |
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   if (!autoTls) return undefined;
   const urls = [...settings.listenClientUrls, ...(settings.listenClientHttpUrls ?? [])];
-  const hosts = urls.map((url) => bareHost(new URL(url)));
+  // A socket of the file system has no host.
+  const hosts = urls.map((url) => bareHost(new URL(url))).filter((host) => host !== '');
   return selfSigned(
     {
       directory: join(dataDir, selfSignedDirectory),

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TlsOptions as ServerOptions, type TLSSocket } from 'node:tls';
 import type { Logger, RareLog } from '../../base/index.ts';
 import { rareLog } from '../rare-log.ts';
 import { tlsRecord } from '../sniff.ts';
@@ -57,13 +57,8 @@ export class TlsAcceptor {
       onGivenUp: (socket, why) =>
         this.#log.debug('closed a connection in its TLS handshake', { peer: socket.remoteAddress, why }),
     });
-    this.#server = createServer({
-      ...this.#credentials.current.context,
-      requestCert: options.clientCertRequired,
-      rejectUnauthorized: options.clientCertRequired,
-      ALPNProtocols: ['h2', 'http/1.1'],
-    });
-    this.#server.on('secureConnection', (socket: TLSSocket) => this.#done(socket));
+    this.#server = createServer(this.#serverOptions());
+    this.#server.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
     this.#server.on('tlsClientError', (error: Error, socket: TLSSocket) => this.#failed(error, socket));
   }
 
@@ -111,29 +106,59 @@ export class TlsAcceptor {
   #begin(entry: Entry): void {
     const { raw } = entry;
     if (this.#credentials.refresh()) this.#server.setSecureContext(this.#credentials.current.context);
-    const key = addressesOf(raw);
     entry.end = this.#handshakes.begin();
-    this.#entries.set(key, entry);
     this.#waiting.add(raw);
+    const server = raw.localPort === undefined ? this.#serverOf(entry) : this.#sharedServer(entry);
     raw.once('close', () => {
       this.#waiting.remove(raw);
       entry.end?.();
+    });
+    server.emit('connection', raw);
+  }
+
+  #sharedServer(entry: Entry): Server {
+    const { raw } = entry;
+    const key = addressesOf(raw);
+    this.#entries.set(key, entry);
+    raw.once('close', () => {
       // Why it was closed is told after this.
       setImmediate(() => {
         if (this.#entries.get(key) === entry) this.#entries.delete(key);
       });
     });
-    this.#server.emit('connection', raw);
+    return this.#server;
   }
 
-  #done(socket: TLSSocket): void {
+  /** Sockets of the file system have no addresses to tell them apart by. They are few: each has a server of its own. */
+  #serverOf(entry: Entry): Server {
+    const server = createServer(this.#serverOptions());
+    server.on('secureConnection', (socket: TLSSocket) => this.#done(socket, entry));
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => this.#failed(error, socket));
+    return server;
+  }
+
+  #serverOptions(): ServerOptions {
+    return {
+      ...this.#credentials.current.context,
+      requestCert: this.#options.clientCertRequired,
+      rejectUnauthorized: this.#options.clientCertRequired,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    };
+  }
+
+  #secured(socket: TLSSocket): void {
     const key = addressesOf(socket);
     const entry = this.#entries.get(key);
-    if (entry === undefined || !this.#waiting.remove(entry.raw)) {
+    this.#entries.delete(key);
+    if (entry === undefined) socket.destroy();
+    else this.#done(socket, entry);
+  }
+
+  #done(socket: TLSSocket, entry: Entry): void {
+    if (!this.#waiting.remove(entry.raw)) {
       socket.destroy();
       return;
     }
-    this.#entries.delete(key);
     entry.end?.();
     const objection = clientObjection(socket, this.#options, this.#credentials.current.revoked);
     if (objection !== undefined) {
