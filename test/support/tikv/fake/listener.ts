@@ -7,7 +7,8 @@ import {
 } from '@grpc/grpc-js';
 import type { TlsFiles } from '../cluster.ts';
 
-const bindAttemptsMax = 20;
+/** Ten seconds: another process may have been given the port meanwhile. */
+const bindAttemptsMax = 1000;
 
 /** A gRPC server on one address of the loopback, which can be stopped and started again. */
 export class Listener {
