@@ -28,9 +28,8 @@ class Load {
   }
 
   async stop(): Promise<void> {
-    await eventually('rows', patienceMs, () =>
-      Promise.resolve(this.written.size > 3 * writers ? true : undefined),
-    );
+    const isEnough = () => Promise.resolve(this.written.size > 3 * writers || undefined);
+    await Promise.race([this.#work, eventually('rows', patienceMs, isEnough)]);
     this.#isStopped = true;
     await this.#work;
     const rows = await readAll(this.#client);
