@@ -116,7 +116,7 @@ describe('members', () => {
     // All of them go on living side by side.
     await it.run(20_000);
     expect(nodes[0]?.members.list()).toHaveLength(MEMBERS_MAX);
-  }, 120_000);
+  });
 
   it('cannot fill the record alone', async () => {
     const it = new MembersWorld();

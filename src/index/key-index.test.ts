@@ -66,7 +66,7 @@ describe('a tree of several levels', () => {
     expect(at.index.keyCount).toBe(1);
     expect(at.index.tables.tree.nodes.leaves.count).toBe(1);
     expect(at.index.tables.tree.nodes.inners.count).toBe(0);
-  }, 60_000);
+  });
 
   test('a range taken out of the middle closes again', () => {
     const at = setUp();
@@ -80,7 +80,7 @@ describe('a tree of several levels', () => {
     for (let n = 18_999; n >= 3000; n -= 3) put(at, key(n), ++revision);
     check(at.index);
     expect(at.index.countNewest(Buffer.from(key(3000)), Buffer.from(key(19_000)))).toBe(5334);
-  }, 60_000);
+  });
 });
 
 test('keys that arrive in order fill their leaves', () => {

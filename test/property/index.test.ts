@@ -83,7 +83,6 @@ describe('KeyIndex against a list of all changes', () => {
       for (const { kind, size } of list) apply(driver, kind, size);
       driver.finish();
     },
-    120_000,
   );
 
   test.prop([operations, fc.integer()], { numRuns: 20 })(
@@ -104,7 +103,6 @@ describe('KeyIndex against a list of all changes', () => {
       again.committed = again.model.revision;
       again.finish();
     },
-    120_000,
   );
 
   test.prop([fc.array(anyKey, { maxLength: 500, size: 'max' }), fc.boolean()])(

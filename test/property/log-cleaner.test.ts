@@ -55,7 +55,7 @@ describe('Cleaner', () => {
       await engine.close();
       rmSync(directory, { recursive: true });
     }
-  }, 180_000);
+  });
 
   it('asks the engine again for the space of what was replaced when it could not give it back', async () => {
     const engine = new MemoryEngine();

@@ -61,4 +61,4 @@ it('the cost of a put and of a replay', async () => {
     lines.push(`  its replay: ${(count / (user + system)).toFixed(2)} M entries a second of CPU`);
   }
   if (isFull) process.stdout.write(`${lines.join('\n')}\n`);
-}, 120_000);
+});

@@ -223,7 +223,7 @@ class Run {
 const steps = fc.array(step, { minLength: 10, maxLength: 120, size: 'max' });
 const sliceSteps = fc.constantFrom(1, 2, 3, 7, 1000);
 const runs = Number(process.env['WATCH_RUNS'] ?? 200);
-const timeout = 30_000 + runs * 200;
+const timeout = 300_000 + runs * 200;
 
 test.prop([steps, sliceSteps], { numRuns: runs })(
   'promise 5, 8: ordered, unique, reliable, atomic, resumable, bookmarkable, under any interleaving',

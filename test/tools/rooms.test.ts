@@ -55,7 +55,7 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
   symlinkSync(join(root, 'package.json'), join(directory, 'package.json'));
   found = violations();
-}, 60_000);
+});
 
 afterAll(() => {
   rmSync(directory, { recursive: true, force: true });

@@ -96,12 +96,12 @@ describe('a cluster loses its leader', () => {
     const found = await times((it, leader) => it.fleet.crash(leader.name, 60_000));
     expect(found.at(-1), found.join()).toBeLessThan(1500);
     expect(found[10], found.join()).toBeLessThan(1300);
-  }, 60_000);
+  });
 
   it('because it is closed: another serves writes within 200 ms', async () => {
     const found = await times((it, leader) => it.fleet.close(leader.name, 60_000));
     expect(found.at(-1), found.join()).toBeLessThan(200);
-  }, 60_000);
+  });
 
   it('because the lead is moved: another serves writes within 200 ms', async () => {
     const found = await times((it, leader) => {
@@ -109,5 +109,5 @@ describe('a cluster loses its leader', () => {
       it.fleet.moveLeader(target?.name ?? '');
     });
     expect(found.at(-1), found.join()).toBeLessThan(200);
-  }, 60_000);
+  });
 });
