@@ -180,16 +180,19 @@ describe('a server that verifies clients', () => {
     const expired = await authority.client('expired', { notAfter: new Date(Date.now() - 1000) });
     expect(await dial(port, withCertificate(expired))).not.toBe('hello');
     expect(accepted).toEqual([]);
+    const refused = (why: string): unknown => ({
+      message: 'refused a client',
+      fields: { peer: '127.0.0.1', reason: `its certificate is not accepted: ${why}` },
+    });
+    // Each reason is told, also when another was told just before.
     expect(lines).toMatchObject([
       { fields: { peer: '127.0.0.1', reason: 'peer did not return a certificate' } },
-      {
-        message: 'refused a client',
-        fields: {
-          peer: '127.0.0.1',
-          reason: 'its certificate is not accepted: UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-        },
-      },
+      refused('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+      refused('INVALID_PURPOSE'),
+      refused('CERT_HAS_EXPIRED'),
     ]);
+    expect(await dial(port, withCertificate(expired))).not.toBe('hello');
+    expect(lines).toHaveLength(4);
   });
 
   test('refuses what a revocation list names, in DER and in PEM', async () => {

@@ -162,7 +162,7 @@ export class TlsAcceptor {
     entry.end?.();
     const objection = clientObjection(socket, this.#options, this.#credentials.current.revoked);
     if (objection !== undefined) {
-      this.#log.warn('refused a client', { peer: socket.remoteAddress, reason: objection });
+      this.#log.warn('refused a client', { peer: socket.remoteAddress, reason: objection }, 'objection');
       socket.destroy();
       return;
     }
@@ -175,17 +175,16 @@ export class TlsAcceptor {
     const verification: unknown = socket.authorizationError;
     socket.destroy();
     if (typeof verification === 'string') {
-      this.#log.warn('refused a client', {
-        peer,
-        reason: `its certificate is not accepted: ${verification}`,
-      });
+      const why = `its certificate is not accepted: ${verification}`;
+      // Counted by reasons, of which OpenSSL has a few dozen: one client's must not hide another's.
+      this.#log.warn('refused a client', { peer, reason: why }, why);
       return;
     }
     const { code, reason } = error as NodeJS.ErrnoException & { reason?: string };
     // Port scanners and load balancers' checks connect and leave.
     if (code === 'ECONNRESET' || code === 'EPIPE')
       this.#log.debug('a client left in its TLS handshake', { peer });
-    else this.#log.warn('a TLS handshake failed', { peer, reason: reason ?? error.message });
+    else this.#log.warn('a TLS handshake failed', { peer, reason: reason ?? error.message }, reason ?? 'failed');
   }
 
   /** Node destroys a socket whose client cannot be verified before it tells. Told each once. */
