@@ -10,6 +10,8 @@ export type AutoCompactionOptions =
 
 export interface AutoCompactionTarget {
   current(): number;
+  /** While a node follows it notes revisions, so that it can go on where a leader has ended; it compacts nothing. */
+  isPaused(): boolean;
   compact(revision: number, done: (error: StoreError | undefined) => void): void;
 }
 
@@ -29,7 +31,8 @@ interface Parts {
  * Compacts by itself, as etcd does (server/etcdserver/api/v3compactor). `periodic` keeps the revisions of the last
  * `retentionMs`: it notes the revision ten times in every interval (the retention, at most an hour) and compacts once
  * an interval to the oldest note, the first time after a whole retention. `revision` keeps that many revisions, looking
- * every five minutes.
+ * every five minutes. Every node of a cluster takes notes from its start on, and the one that leads compacts: else each new
+ * leader would begin a whole retention anew.
  */
 export class AutoCompaction {
   readonly #parts: Parts;
@@ -61,6 +64,7 @@ export class AutoCompaction {
       if (samples.length > samplesMax) samples.shift();
       this.#after(sampleMs, () => {
         const revision = samples[0] as number;
+        if (target.isPaused()) return sample();
         if (clock.nowMs() - last.atMs < waitMs || revision === last.revision) return sample();
         waitMs = intervalMs;
         this.#compact(revision, (succeeded) => {
@@ -77,8 +81,9 @@ export class AutoCompaction {
     let last = 0;
     const look = (): void => {
       this.#after(REVISION_MODE_INTERVAL_MS, () => {
-        const revision = this.#parts.target.current() - retentionRevisions;
-        if (revision <= 0 || revision === last) return look();
+        const { target } = this.#parts;
+        const revision = target.current() - retentionRevisions;
+        if (target.isPaused() || revision <= 0 || revision === last) return look();
         this.#compact(revision, (succeeded) => {
           if (succeeded) last = revision;
           look();

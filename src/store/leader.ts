@@ -8,8 +8,6 @@ import type {
   TxnRequest,
 } from '../wire/index.ts';
 import { AlarmCall } from './alarm-call.ts';
-import { AutoCompaction } from './auto-compaction.ts';
-import type { AutoCompactionOptions } from './auto-compaction.ts';
 import { CompactCall } from './compaction.ts';
 import { DeleteRangeCall } from './delete-range.ts';
 import type { StoreErrorCode } from './errors.ts';
@@ -59,7 +57,6 @@ export interface LeaderOptions {
   readonly member: bigint;
   readonly quotaBytes: number;
   readonly leaseTtlMin: number | undefined;
-  readonly autoCompaction: AutoCompactionOptions | undefined;
   readonly whenCleaned: (run: () => void) => void;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
@@ -68,7 +65,7 @@ export interface LeaderOptions {
 }
 
 /**
- * What a store does in one epoch of its own: the write path, the time of leases, compaction by itself. It ends with the
+ * What a store does in one epoch of its own: the write path, the time of leases. It ends with the
  * epoch; the store goes on without it.
  */
 export class Leader {
@@ -81,7 +78,6 @@ export class Leader {
   readonly #options: LeaderOptions;
   readonly #parts: WriteParts;
   readonly #lapse: Lapse;
-  #autoCompaction: AutoCompaction | undefined;
   /** Why nothing that needs the leadership is answered any more. */
   #ended: StoreErrorCode | undefined;
 
@@ -108,15 +104,7 @@ export class Leader {
 
   /** The epoch has begun. */
   start(): void {
-    const { clock, scheduler, logger, read } = this.#options;
     this.lessor.start();
-    this.#autoCompaction = new AutoCompaction(this.#options.autoCompaction ?? { mode: 'off' }, {
-      target: {
-        current: () => read.state.revision,
-        compact: (revision, done) => this.compact({ revision, physical: false }, done),
-      },
-      ...{ clock, scheduler, logger },
-    });
   }
 
   put(request: PutRequest, requestBytes: number, done: Done<PutResult>): void {
@@ -183,7 +171,6 @@ export class Leader {
   /** The epoch is over: what waits is refused, and nothing of it was done. */
   deposed(code: StoreErrorCode): void {
     this.#ended = code;
-    this.#autoCompaction?.stop();
     this.lessor.stop();
     this.#lapse.end(code);
     this.queue.fail(code);
@@ -191,7 +178,6 @@ export class Leader {
 
   /** Refuses what comes, and resolves when all that was accepted has been evaluated. */
   async close(): Promise<void> {
-    this.#autoCompaction?.stop();
     this.lessor.stop();
     this.#lapse.end('Stopped');
     await this.queue.close();

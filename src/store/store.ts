@@ -10,6 +10,7 @@ import type {
   RangeRequest,
   TxnRequest,
 } from '../wire/index.ts';
+import { AutoCompaction } from './auto-compaction.ts';
 import type { StoreErrorCode } from './errors.ts';
 import { every } from './every.ts';
 import { fail } from './fail.ts';
@@ -190,12 +191,12 @@ export class Store implements StoreApi {
     const taken = await this.#log.takeOver(epoch);
     // The writer may have been deposed while it began.
     if (taken?.writer.leading !== true) return false;
-    const { clock, scheduler, random, logger, lease, leaseTtlMin, autoCompaction, name } = this.#options;
+    const { clock, scheduler, random, logger, lease, leaseTtlMin, name } = this.#options;
     const { confirm, faults } = this.#options;
     const { parts: read, pins, slices } = this.#side;
     this.#leader = new Leader({
       ...taken,
-      ...{ clock, scheduler, random, logger, lease, confirm, leaseTtlMin, autoCompaction, faults },
+      ...{ clock, scheduler, random, logger, lease, confirm, leaseTtlMin, faults },
       ...{ read, pins, slices, limits: this.#limits },
       member: this.memberId(name),
       quotaBytes: this.#options.quotaBytes ?? 0,
@@ -380,10 +381,24 @@ export class Store implements StoreApi {
 
   #start(): void {
     this.#housekeeping.start();
+    const autoCompaction = this.#autoCompaction();
     this.#cancels.push(
+      () => autoCompaction.stop(),
       every(this.#scheduler, TICK_MS, () => this.#leader?.queue.tick()),
       every(this.#scheduler, SIZE_MS, () => void this.#size.measure()),
     );
+  }
+
+  #autoCompaction(): AutoCompaction {
+    const { clock, scheduler, logger, autoCompaction = { mode: 'off' } } = this.#options;
+    return new AutoCompaction(autoCompaction, {
+      target: {
+        current: () => this.revision,
+        isPaused: () => this.#leader === undefined || this.#closing !== undefined,
+        compact: (revision, done) => this.compact({ revision, physical: false }, done),
+      },
+      ...{ clock, scheduler, logger },
+    });
   }
 
   /** Why a call that needs the lead is refused here. */

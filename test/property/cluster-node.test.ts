@@ -110,6 +110,23 @@ describe('three nodes', () => {
     expect(await world.wait(world.followers[0]!.put('a', '1'))).toBe(0);
   });
 
+  it('compact periodically though no node leads for as long as the retention', async () => {
+    const autoCompaction = { mode: 'periodic', retentionMs: 20_000 } as const;
+    const world = await ClusterWorld.of(['a', 'b', 'c'], { store: { autoCompaction } });
+    const compacted = (): number => Math.max(...world.seats.map(({ node }) => node.store.compacted));
+    for (let second = 0; second < 50; second += 5) {
+      await world.wait(world.leader.put('a', String(second)));
+      await world.time.advance(5_000);
+      const [target] = world.followers;
+      const { memberId } = target!.node;
+      await world.wait(new Promise((resolve) => world.leader.node.moveLeader(memberId, resolve)));
+      expect(world.leader).toBe(target);
+      if (second < 15) expect(compacted()).toBeLessThan(1);
+    }
+    expect(compacted()).toBeGreaterThan(1);
+    expect(compacted()).toBeLessThan(world.leader.node.store.revision);
+  });
+
   it('keep the leader that they have when it is to hand over to a member that is not there', async () => {
     const world = await ClusterWorld.of(['a', 'b', 'c']);
     const { leader } = world;
