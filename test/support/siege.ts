@@ -4,19 +4,23 @@ import { connect as connectTls } from 'node:tls';
 import { encodeRequest } from '../etcd/protocol.ts';
 import { PREFACE, settings, windowUpdate, type Fields } from './frames.ts';
 import { MeasuredServer, type ServerTls } from './measured-server.ts';
-import { residentBytes } from './process-figures.ts';
+import { processCpuMicros, residentBytes } from './process-figures.ts';
 import { RawClient } from './raw/raw-client.ts';
 
 const MIB = 2 ** 20;
 const SAMPLE_MS = 20;
+/** What does not come about in this time does not come about, however busy the machine is. */
+const PATIENCE_MS = 60_000;
 
 /** What another client and the server's memory went through during an attack. */
 export interface Endured {
   /** Calls of the bystander that were answered with OK, and those that were not. */
   readonly served: number;
   readonly failed: number;
-  /** The longest that one took. */
+  /** The longest that one took. On a busy machine that says little about the server. */
   readonly slowestMs: number;
+  /** The most that the server computed while one waited, or the time that it waited if that was shorter. */
+  readonly busiestMs: number;
   /** The most that the server had resident, more than before the first attack. */
   readonly grownMiB: number;
 }
@@ -81,16 +85,17 @@ export class Siege {
     return attacker;
   }
 
-  /** Sends what `next` gives again and again, on a new connection when the server closes one. Connections it closed. */
-  async flood(forMs: number, lanes: number, next: (turn: number) => Buffer): Promise<number> {
-    const untilMs = performance.now() + forMs;
+  /**
+   * Sends what `next` gives again and again, on a new connection when the server closes one, until it has closed so many,
+   * and for that time at least. Connections it closed.
+   */
+  async flood({ forMs, lanes, closedMin = 0 }: Flood, next: (turn: number) => Buffer): Promise<number> {
     let closed = 0;
+    const isOver = atLeast(forMs, () => closed >= closedMin);
     const lane = async (): Promise<void> => {
-      while (performance.now() < untilMs) {
+      while (!isOver()) {
         const attacker = await this.dial();
-        for (let turn = 0; performance.now() < untilMs && !attacker.isClosed; turn++) {
-          await attacker.send(next(turn));
-        }
+        for (let turn = 0; !isOver() && !attacker.isClosed; turn++) await attacker.send(next(turn));
         if (attacker.isClosed) closed++;
         attacker.socket.destroy();
       }
@@ -118,18 +123,21 @@ export class Siege {
   }
 
   async #calls(isOver: () => boolean): Promise<Omit<Endured, 'grownMiB'>> {
-    let [served, failed, slowestMs] = [0, 0, 0];
+    let [served, failed, slowestMs, busiestMs] = [0, 0, 0, 0];
     while (!isOver()) {
-      const startMs = performance.now();
+      const [startMs, startMicros] = [performance.now(), processCpuMicros(this.server.pid)];
       const key = Buffer.from(`bystander/${served % 10}`);
       const put = await this.ask('KV/Put', { key, value: Buffer.from(String(served)) });
       const got = await this.ask('KV/Range', { key });
       if (put === 0 && got === 0) served++;
       else failed++;
-      slowestMs = Math.max(slowestMs, performance.now() - startMs);
+      const waitedMs = performance.now() - startMs;
+      const computedMs = (processCpuMicros(this.server.pid) - startMicros) / 1000;
+      slowestMs = Math.max(slowestMs, waitedMs);
+      busiestMs = Math.max(busiestMs, Math.min(waitedMs, computedMs));
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    return { served, failed, slowestMs };
+    return { served, failed, slowestMs, busiestMs };
   }
 
   /** A call of the bystander; its gRPC status. */
@@ -148,6 +156,23 @@ export class Siege {
     this.#bystander.close();
     await this.server.remove();
   }
+}
+
+export interface Flood {
+  readonly forMs: number;
+  /** Connections at a time. */
+  readonly lanes: number;
+  /** @default 0 */
+  readonly closedMin?: number;
+}
+
+/** True once the time is over and there is enough, or so late that there will never be. */
+export function atLeast(forMs: number, isEnough: () => boolean): () => boolean {
+  const startMs = performance.now();
+  return () => {
+    const passedMs = performance.now() - startMs;
+    return passedMs >= forMs && (isEnough() || passedMs >= PATIENCE_MS);
+  };
 }
 
 /** A connection that sends whatever it is told and does not care for answers. */

@@ -2,17 +2,23 @@
  * Goal: as in hostile.test.ts, over mutual TLS, and over HTTP/1.1 with it: memory is bounded and other clients are served.
  */
 import { rmSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeRequest } from '../etcd/protocol.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { data, frame, FrameType, request, resetStream, settings } from '../support/frames.ts';
-import { callHeaders, message, Siege, type Attacker, type Endured } from '../support/siege.ts';
+import { atLeast, callHeaders, message, Siege, type Attacker, type Endured } from '../support/siege.ts';
 
 /** What garbage, handshakes and buffers may add, from the start to the end. */
 const GROWTH_MIB_MAX = 200;
-const SLOWEST_MS_MAX = 2_000;
+/** While it waits for an answer, the bystander has to wait for no more than this of what is computed for others... */
+const BUSIEST_MS_MAX = 2_000;
+/** ...and if the machine has other work, too, it is answered all the same. */
+const SLOWEST_MS_MAX = 20_000;
 const FLOOD_MS = 1_000;
 const LANES = 4;
+
+// Hundreds of megabytes, and machines that have other work.
+vi.setConfig({ testTimeout: 120_000 });
 
 let siege: Siege;
 let authority: TestAuthority;
@@ -34,6 +40,7 @@ afterAll(async () => {
 function expectEndured(endured: Endured): void {
   expect(endured.failed).toBe(0);
   expect(endured.served).toBeGreaterThan(0);
+  expect(endured.busiestMs).toBeLessThan(BUSIEST_MS_MAX);
   expect(endured.slowestMs).toBeLessThan(SLOWEST_MS_MAX);
   expect(endured.grownMiB).toBeLessThan(GROWTH_MIB_MAX);
 }
@@ -51,7 +58,7 @@ describe('promise 7: over TLS', () => {
   ])('a flood of %s: the connection ends, others are served', async (_name, next) => {
     let closed = 0;
     const endured = await siege.endure(async () => {
-      closed = await siege.flood(FLOOD_MS, LANES, next);
+      closed = await siege.flood({ forMs: FLOOD_MS, lanes: LANES, closedMin: LANES }, next);
     });
     expectEndured(endured);
     expect(closed).toBeGreaterThanOrEqual(LANES);
@@ -117,14 +124,16 @@ describe('promise 7: bodies of HTTP/1.1', () => {
       const announced = await dial();
       announced.isKeeping = true;
       await announced.send(Buffer.from(head('content-length: 100000000')));
-      await expect.poll(() => String(Buffer.concat(announced.received))).toContain('429');
+      await expect
+        .poll(() => String(Buffer.concat(announced.received)), { timeout: 60_000 })
+        .toContain('429');
       const chunk = Buffer.concat([Buffer.from('fa00\r\n'), Buffer.alloc(64_000, ' '), Buffer.from('\r\n')]);
       await Promise.all(
         Array.from({ length: 10 }, async () => {
           const attacker = await dial();
           await attacker.send(Buffer.from(head('transfer-encoding: chunked')));
           for (let sent = 0; sent < 500 && !attacker.isClosed; sent++) await attacker.send(chunk);
-          await expect.poll(() => attacker.isClosed, { timeout: 5_000 }).toBe(true);
+          await expect.poll(() => attacker.isClosed, { timeout: 60_000 }).toBe(true);
         }),
       );
     });
@@ -147,10 +156,10 @@ describe('promise 7: bodies of HTTP/1.1', () => {
     const endured = await siege.endure(async () => {
       const attackers = await Promise.all(Array.from({ length: 10 }, dial));
       for (const attacker of attackers) await attacker.send(Buffer.from(head('transfer-encoding: chunked')));
-      const untilMs = performance.now() + FLOOD_MS;
+      const isOver = atLeast(FLOOD_MS, () => attackers.every(({ isClosed }) => isClosed));
       const tiny = Buffer.from('1\r\n \r\n'.repeat(200));
-      while (performance.now() < untilMs) for (const attacker of attackers) await attacker.send(tiny);
-      await expect.poll(() => attackers.every(({ isClosed }) => isClosed)).toBe(true);
+      while (!isOver()) for (const attacker of attackers) await attacker.send(tiny);
+      expect(attackers.map(({ isClosed }) => isClosed)).toEqual(attackers.map(() => true));
     });
     expectEndured(endured);
   });

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeRequest } from '../etcd/protocol.ts';
 import {
   data,
@@ -19,13 +19,19 @@ import {
   windowUpdate,
   type Fields,
 } from '../support/frames.ts';
-import { callHeaders, message, Siege, type Endured } from '../support/siege.ts';
+import { atLeast, callHeaders, message, Siege, type Endured } from '../support/siege.ts';
 
 /** What garbage and buffers may add, from the start to the end; each attack could take several times as much. */
 const GROWTH_MIB_MAX = 160;
-const SLOWEST_MS_MAX = 2_000;
+/** While it waits for an answer, the bystander has to wait for no more than this of what is computed for others... */
+const BUSIEST_MS_MAX = 2_000;
+/** ...and if the machine has other work, too, it is answered all the same. */
+const SLOWEST_MS_MAX = 20_000;
 const FLOOD_MS = 1_000;
 const LANES = 4;
+
+// Hundreds of megabytes, and machines that have other work.
+vi.setConfig({ testTimeout: 120_000 });
 
 let siege: Siege;
 
@@ -38,6 +44,7 @@ afterAll(() => siege.end());
 function expectEndured(endured: Endured, grownMiBMax = GROWTH_MIB_MAX): void {
   expect(endured.failed).toBe(0);
   expect(endured.served).toBeGreaterThan(0);
+  expect(endured.busiestMs).toBeLessThan(BUSIEST_MS_MAX);
   expect(endured.slowestMs).toBeLessThan(SLOWEST_MS_MAX);
   expect(endured.grownMiB).toBeLessThan(grownMiBMax);
 }
@@ -99,7 +106,7 @@ describe('promise 7: floods', () => {
   ])('%s: the connection ends, others are served', async (_name, next) => {
     let closed = 0;
     const endured = await siege.endure(async () => {
-      closed = await siege.flood(FLOOD_MS, LANES, next);
+      closed = await siege.flood({ forMs: FLOOD_MS, lanes: LANES, closedMin: LANES }, next);
     });
     expectEndured(endured);
     expect(closed).toBeGreaterThanOrEqual(LANES);
@@ -107,7 +114,7 @@ describe('promise 7: floods', () => {
 
   test('header lists that unpack to 64 MB: they are refused one by one, others are served', async () => {
     const endured = await siege.endure(() =>
-      siege.flood(FLOOD_MS, LANES, (turn) => {
+      siege.flood({ forMs: FLOOD_MS, lanes: LANES }, (turn) => {
         const block = turn === 0 ? bombEntry : bomb;
         return frame(FrameType.headers, Flag.endHeaders | Flag.endStream, turn * 2 + 1, block);
       }),
@@ -118,8 +125,8 @@ describe('promise 7: floods', () => {
   test('connections that come and go', async () => {
     let count = 0;
     const endured = await siege.endure(async () => {
-      const untilMs = performance.now() + FLOOD_MS;
-      while (performance.now() < untilMs) {
+      const isOver = atLeast(FLOOD_MS, () => count > 100);
+      while (!isOver()) {
         const attackers = await Promise.all(Array.from({ length: 20 }, () => siege.dial()));
         for (const { socket } of attackers) socket.resetAndDestroy();
         count += attackers.length;
@@ -150,7 +157,7 @@ describe('promise 7: what is held', () => {
             ).length;
             return refused;
           },
-          { timeout: 10_000 },
+          { timeout: 60_000 },
         )
         .toBe(perTurn);
     });
