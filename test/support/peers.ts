@@ -58,9 +58,13 @@ export class TestPeer {
   /** On a free port of 127.0.0.1, with more flags. */
   static async start(...flags: string[]): Promise<TestPeer> {
     const directory = mkdtempSync(join(tmpdir(), 'engram-peers-'));
-    const hasUrl = flags.some((flag) => flag.startsWith('--listen-peer-urls='));
     const args = ['--engine=tikv', '--tikv-pd=127.0.0.1:1', `--data-dir=${directory}`, ...flags];
-    if (!hasUrl) args.push('--listen-peer-urls=http://127.0.0.1:0');
+    const otherwise = (name: string, value: string): void => {
+      if (!flags.some((flag) => flag.startsWith(`${name}=`))) args.push(`${name}=${value}`);
+    };
+    otherwise('--listen-peer-urls', 'http://127.0.0.1:0');
+    // So long that nothing ends because somebody has lost patience with a busy machine, unless a test is about that.
+    otherwise('--leader-lease', '10s');
     const { settings } = await readSettings({ args, environment: {} });
     const warnings: string[] = [];
     const faults: unknown[] = [];
@@ -135,7 +139,7 @@ export function nodeCertificate(authority: TestAuthority, name: string): Promise
   return authority.server(name, { usages: ['serverAuth', 'clientAuth'] });
 }
 
-export function until(what: string, probe: () => boolean, withinMs = 15_000): Promise<true> {
+export function until(what: string, probe: () => boolean, withinMs = 60_000): Promise<true> {
   return eventually(what, withinMs, () => Promise.resolve(probe() ? true : undefined));
 }
 

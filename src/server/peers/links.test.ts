@@ -3,12 +3,15 @@
  * the peer ports of two nodes on 127.0.0.1, opened as the program opens them, in plain text and with mutual TLS.
  */
 import { createServer, type AddressInfo } from 'node:net';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Histogram } from '../../telemetry/index.ts';
 import type { PeerMessage } from '../../wire/index.ts';
 import type { PeerFigures } from './peer-traffic.ts';
 import { TestAuthority } from '../../../test/support/certificates.ts';
 import { mutualTls, nodeCertificate, SilentWay, TestPeer, until } from '../../../test/support/peers.ts';
+
+// Megabytes and handshakes, of two nodes in one process.
+vi.setConfig({ testTimeout: 120_000 });
 
 let tlsFlags: string[];
 const peers: TestPeer[] = [];
@@ -35,8 +38,8 @@ const question = (id: number): PeerMessage => ({ kind: 'readIndex', id });
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
 
 describe.each(['plain text', 'mutual TLS'])('over %s', (form) => {
-  const pair = async (...more: string[]): Promise<[TestPeer, TestPeer]> => {
-    const flags = form === 'mutual TLS' ? [...tlsFlags, ...more] : more;
+  const pair = async (): Promise<[TestPeer, TestPeer]> => {
+    const flags = form === 'mutual TLS' ? tlsFlags : [];
     return [(await peer(...flags)).accept(), await peer(...flags)];
   };
 
@@ -101,10 +104,11 @@ describe.each(['plain text', 'mutual TLS'])('over %s', (form) => {
     const measured = (peer: PeerFigures): number => Number(/_count (\d+)/.exec(textOf(peer))?.[1]);
     const textOf = ({ roundTrips }: PeerFigures): string => (roundTrips as Histogram).text();
     expect([near, far].map(([peer]) => peer?.name)).toEqual(['other', 'follower']);
-    await until('all', () => near[0]!.receivedBytes > 50_000 && measured(near[0]!) === 1);
-    await until('both', () => measured(far[0]!) === 1);
-    expect(near[0]!.sentBytes).toBe(far[0]!.receivedBytes);
-    expect(far[0]!.sentBytes).toBe(near[0]!.receivedBytes);
+    await until('all', () => near[0]!.receivedBytes > 50_000 && measured(near[0]!) > 0);
+    await until('both', () => measured(far[0]!) > 0);
+    // A question may be under way: one is asked every five seconds.
+    await until('what was sent', () => near[0]!.sentBytes === far[0]!.receivedBytes);
+    await until('what was sent', () => far[0]!.sentBytes === near[0]!.receivedBytes);
     expect(far[0]!.receivedBytes).toBeGreaterThan(100_000);
     expect([near[0]!.failures, far[0]!.failures]).toEqual([0, 0]);
     const { sink } = follower.connect('http://127.0.0.1:1');
@@ -113,8 +117,7 @@ describe.each(['plain text', 'mutual TLS'])('over %s', (form) => {
   });
 
   test('the one that closes sends what it has, and hears nothing more', async () => {
-    // So long that nothing here ends because somebody has lost patience.
-    const [leader, follower] = await pair('--leader-lease=60s');
+    const [leader, follower] = await pair();
     const first = follower.connect(leader.url);
     const second = follower.connect(leader.url);
     first.link.send(question(0));
@@ -166,8 +169,7 @@ describe.each(['plain text', 'mutual TLS'])('over %s', (form) => {
   });
 
   test('a hundred links at a time', async () => {
-    // A hundred handshakes in one process, on both sides, take their time.
-    const [leader, follower] = await pair('--leader-lease=5s');
+    const [leader, follower] = await pair();
     const links = numbers(100).map(() => follower.connect(leader.url));
     links.forEach(({ link }, id) => link.send(question(id)));
     await until(
@@ -302,20 +304,21 @@ describe('a way that is full', () => {
 describe('a node that falls silent', () => {
   test('is found out in about two lease times, although the connection stands', async () => {
     const leader = (await peer()).accept();
-    const follower = await peer('--leader-lease=500ms');
+    const leaseMs = 1500;
+    const follower = await peer(`--leader-lease=${leaseMs}ms`);
     const way = await SilentWay.open(leader.port);
     const { link, sink } = follower.connect(way.url);
     link.send(question(1));
     await until('the link', () => leader.accepted[0]?.messages.length === 1);
     // It stands for as long as there are answers, however little is said.
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await new Promise((resolve) => setTimeout(resolve, 3 * leaseMs));
     expect(sink.ends).toBe(0);
     way.isSilent = true;
     const startedMs = performance.now();
     await until('the end', () => sink.ends === 1);
-    // One to two lease times, and what a busy machine adds.
-    expect(performance.now() - startedMs).toBeGreaterThan(400);
-    expect(performance.now() - startedMs).toBeLessThan(4_000);
+    // One to two lease times, and what a busy machine adds. The other side would notice after 15 seconds.
+    expect(performance.now() - startedMs).toBeGreaterThan(0.6 * leaseMs);
+    expect(performance.now() - startedMs).toBeLessThan(2 * leaseMs + 8_000);
     way.close();
   });
 });
