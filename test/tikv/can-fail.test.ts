@@ -19,7 +19,7 @@ async function failure(check: ClientCheck, spoil: (cluster: FakeCluster) => void
   const cluster = await FakeCluster.start();
   try {
     spoil(cluster);
-    return await runCheck(check, cluster, { loadMs: 1000 }).then(
+    return await runCheck(check, cluster, { loadMs: 1000, locksMs: 1000 }).then(
       () => 'passed',
       (error: unknown) => String(error),
     );

@@ -7,6 +7,8 @@ import { RawClient } from '../support/tikv/raw-client.ts';
 import type { ClientCheck, ClientContext } from './check.ts';
 
 const defaultLoadMs = 1500;
+/** For the last lock to be gone. */
+const defaultLocksMs = 20_000;
 let spaces = 0;
 
 /** Why a cluster is none for a check; nothing if it is. */
@@ -22,7 +24,7 @@ export function missing(check: ClientCheck, cluster: TestCluster): string | unde
 export async function runCheck(
   check: ClientCheck,
   cluster: TestCluster,
-  options: { readonly loadMs?: number; readonly isThorough?: boolean } = {},
+  options: { readonly loadMs?: number; readonly locksMs?: number; readonly isThorough?: boolean } = {},
 ): Promise<void> {
   const keyPrefix = Buffer.from(`check/${process.pid}/${++spaces}/${Date.now()}/`);
   const environment = new TestEnvironment();
@@ -45,7 +47,7 @@ export async function runCheck(
     await cluster.clearFaults();
     // Locks that were met are removed in the background, which a close does not wait for.
     if (check.leavesLocks !== true) {
-      await eventually('no locks', 20_000, async () =>
+      await eventually('no locks', options.locksMs ?? defaultLocksMs, async () =>
         (await context.locks()).length === 0 ? true : undefined,
       );
     }
