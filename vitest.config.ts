@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           isolate: false,
         },
       },
