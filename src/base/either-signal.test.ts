@@ -1,12 +1,36 @@
 /** Goal: a signal of two tells of both, and leaves nothing in either. */
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { eitherSignal } from './either-signal.ts';
+import { eitherSignal, sharedSignal } from './either-signal.ts';
 
 function two() {
   const [a, b] = [new AbortController(), new AbortController()];
   return { a, b, either: eitherSignal(a.signal, b.signal) };
 }
+
+describe('a shared signal', () => {
+  it('is as its source is, and the same for all who ask for it', () => {
+    const source = new AbortController();
+    const shared = sharedSignal(source.signal);
+    expect(sharedSignal(source.signal)).toBe(shared);
+    expect(sharedSignal(shared)).toBe(shared);
+    let calls = 0;
+    shared.addEventListener('abort', () => calls++);
+    expect(shared.aborted).toBe(false);
+    source.abort('why');
+    expect([shared.aborted, shared.reason, calls]).toEqual([true, 'why', 1]);
+  });
+
+  it('takes as long for the last of many listeners as for the first', () => {
+    const shared = sharedSignal(new AbortController().signal);
+    const listeners = Array.from({ length: 100_000 }, () => () => undefined);
+    const startMs = performance.now();
+    for (const listener of listeners) shared.addEventListener('abort', listener);
+    for (const listener of listeners.toReversed()) shared.removeEventListener('abort', listener);
+    // An AbortSignal takes minutes.
+    expect(performance.now() - startMs).toBeLessThan(5000);
+  });
+});
 
 describe('a signal of two', () => {
   it('is aborted with the first and with the second, and says why', () => {

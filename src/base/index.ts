@@ -8,7 +8,7 @@ export { backoffMs } from './backoff.ts';
 export type { BackoffLimits } from './backoff.ts';
 export { bareHost } from './bare-host.ts';
 export { DueTimer } from './due-timer.ts';
-export { eitherSignal } from './either-signal.ts';
+export { eitherSignal, sharedSignal } from './either-signal.ts';
 export type { EndSignal } from './either-signal.ts';
 export { pause } from './pause.ts';
 export { within } from './within.ts';

@@ -1,12 +1,11 @@
-import { setMaxListeners } from 'node:events';
-import { eitherSignal } from '../base/index.ts';
+import { eitherSignal, sharedSignal } from '../base/index.ts';
 import type { EndSignal } from '../base/index.ts';
 import { Background } from './background.ts';
 import { Backoff } from './backoff.ts';
 import type { Connections } from './connect.ts';
 import { connect } from './connect.ts';
 import type { TikvEnvironment } from './environment.ts';
-import { TikvError } from './errors.ts';
+import { asError, TikvError } from './errors.ts';
 import type { GcOptions, GcReport } from './gc/collect.ts';
 import { collectGarbage } from './gc/collect.ts';
 import type { GcSchedule } from './gc/collector.ts';
@@ -78,13 +77,14 @@ export class TikvClient {
   constructor(connections: Connections, options: Omit<TikvOptions, 'pd' | 'tls'>) {
     const { environment } = options;
     this.#connections = connections;
-    this.#closing = openController();
-    this.#closed = openController();
+    this.#closing = new AbortController();
+    this.#closed = new AbortController();
     this.#regions = new RegionClient({ environment, ...connections });
     this.#session = openSession(connections.pd, this.#regions, {
       ...options,
-      closing: this.#closing.signal,
-      closed: this.#closed.signal,
+      // Every call in flight listens.
+      closing: sharedSignal(this.#closing.signal),
+      closed: sharedSignal(this.#closed.signal),
     });
   }
 
@@ -214,16 +214,9 @@ export class TikvClient {
   }
 }
 
-/** Every call in flight listens. */
-function openController(): AbortController {
-  const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
-  return controller;
-}
-
 interface SessionParts extends Omit<TikvOptions, 'pd' | 'tls'> {
-  readonly closing: AbortSignal;
-  readonly closed: AbortSignal;
+  readonly closing: EndSignal;
+  readonly closed: EndSignal;
 }
 
 function openSession(pd: Connections['pd'], regions: RegionClient, parts: SessionParts): Session {
@@ -240,7 +233,7 @@ function openSession(pd: Connections['pd'], regions: RegionClient, parts: Sessio
     keyspace: new Keyspace(parts.keyPrefix),
     values: valueCodec(parts.values ?? 'tagged'),
     readBackoff(budgetMs, signal) {
-      closing.throwIfAborted();
+      if (closing.aborted) throw asError(closing.reason);
       const ends = signal === undefined ? closing : eitherSignal(closing, signal);
       if (signal?.aborted === true)
         throw new TikvError('aborted', 'The operation was aborted', { cause: signal.reason });

@@ -1,4 +1,5 @@
 import { assert } from '../../base/index.ts';
+import type { EndSignal } from '../../base/index.ts';
 import { Backoff } from '../backoff.ts';
 import type { Background } from '../background.ts';
 import type { TikvEnvironment } from '../environment.ts';
@@ -31,7 +32,7 @@ interface Parts {
   readonly oracle: Oracle;
   readonly background: Background;
   /** Ends the work in the background. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 }
 
 /**
