@@ -4,7 +4,7 @@ import { encodeBound } from '../key-codec.ts';
 import type { Received, RegionError, RegionMeta } from '../messages.ts';
 import type { RegionInfo } from '../pd/pd.ts';
 import { Backoff } from '../backoff.ts';
-import { TikvError } from '../errors.ts';
+import { RpcError, TikvError } from '../errors.ts';
 import type { StoreMethod } from '../store-messages.ts';
 import {
   peer,
@@ -21,7 +21,7 @@ import { VirtualTime } from '../../../test/support/tikv/virtual-time.ts';
 import { RegionClient } from './region-client.ts';
 import type { SendOptions } from './regions.ts';
 
-type Step = Partial<Received<RegionError>> | 'serve' | 'lost-before' | 'lost-after';
+type Step = Partial<Received<RegionError>> | 'serve' | 'lost-before' | 'lost-after' | 'unsent';
 
 interface Setup {
   readonly steps: readonly Step[];
@@ -59,6 +59,7 @@ async function deliver(setup: Setup) {
   const rpc = new ScriptedRpc(time, () => {
     const step = left.shift() ?? 'serve';
     if (step === 'serve') return {};
+    if (step === 'unsent') throw new RpcError(8, '1024 calls are under way', false);
     if (step === 'lost-before' || step === 'lost-after') return unanswered(step === 'lost-after');
     return regionError(step);
   });
@@ -315,6 +316,17 @@ const rows: readonly (readonly [string, Setup, Expected])[] = [
     'anything else: the next peer, then relocate',
     { steps: [{ message: '?' }, { message: '?' }, { bucketVersionNotMatch: { version: 1n, keys: [] } }] },
     { asked: ['s1@0', 's2@2!', 's3@6!'], ends: 'relocate', waitedMs: 14, forgotten: true },
+  ],
+  [
+    'too many calls under way to be sent: the same peer, as often as it takes',
+    { steps: Array.from({ length: 12 }, () => 'unsent' as const) },
+    {
+      asked: [0, 75, 225, 525, 1125, 2325, 3825, 5325, 6825, 8325, 9825, 11325, 12825].map(
+        (ms) => `s1@${ms}`,
+      ),
+      ends: 'answer',
+      waitedMs: 12_825,
+    },
   ],
   [
     'no answer, surely not applied: the next peer',

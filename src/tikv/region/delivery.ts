@@ -22,6 +22,8 @@ const EXECUTION_MS_MAX = 20_000;
 const ATTEMPTS_MAX = 10;
 /** gRPC's UNIMPLEMENTED. */
 const UNIMPLEMENTED = 12;
+/** gRPC's RESOURCE_EXHAUSTED. */
+const RESOURCE_EXHAUSTED = 8;
 
 const READS: ReadonlySet<StoreMethod> = new Set(['KvGet', 'KvBatchGet', 'KvScan', 'KvScanLock']);
 const LONG: ReadonlySet<StoreMethod> = new Set(['KvBatchGet', 'KvScan', 'KvScanLock', 'KvResolveLock']);
@@ -110,6 +112,11 @@ export class Delivery<M extends StoreMethod> {
     if (this.#backoff.signal?.aborted === true) this.#backoff.check(error);
     if (error.grpcCode === UNIMPLEMENTED)
       throw new TikvError('protocol', `A store does not know ${this.#call.method}`, { cause: error });
+    // There are too many calls at once here: that is no fault of the store, and no other could take this one.
+    if (error.grpcCode === RESOURCE_EXHAUSTED && !error.maybeApplied) {
+      await this.#backoff.wait('server-busy', error);
+      return undefined;
+    }
     this.#parts.stores.failed(this.#target.storeId);
     this.#silent.add(this.#target.id);
     return this.#next('rpc', error);
