@@ -115,7 +115,7 @@ export interface StoreStatus {
   compacted: number;
   sequence: number;
   epoch: number;
-  /** What the engine's files take; refreshed in the background. */
+  /** What the engine's files take; refreshed in the background. Of a shared engine, at least what is in use. */
   sizeBytes: number;
   /** Live bytes and uncompacted history: what the quota counts. */
   inUseBytes: number;

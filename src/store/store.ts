@@ -320,13 +320,16 @@ export class Store implements StoreApi {
   status(): StoreStatus {
     const { index, segments, alarms, leases, operations } = this.#state;
     const queue = this.#leader?.queue;
+    const inUseBytes = this.#state.neededBytes;
+    // What others have written, an engine that does not tell its size has measured long ago: it is stored all the same.
+    const { shared } = this.#options.engine.capabilities;
     return {
       revision: this.revision,
       compacted: this.compacted,
       sequence: this.sequence,
       epoch: this.epoch,
-      sizeBytes: this.#size.bytes,
-      inUseBytes: this.#state.neededBytes,
+      sizeBytes: shared ? Math.max(this.#size.bytes, inUseBytes) : this.#size.bytes,
+      inUseBytes,
       quotaBytes: Math.max(0, this.#options.quotaBytes ?? 0),
       keys: index.keyCount,
       leases: leases.count,

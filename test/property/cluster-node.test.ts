@@ -110,6 +110,17 @@ describe('three nodes', () => {
     expect(await world.wait(world.followers[0]!.put('a', '1'))).toBe(0);
   });
 
+  it('tell a size that is not below what is in use, whoever wrote it and however long ago the engine was measured', async () => {
+    const world = await ClusterWorld.of(['a', 'b', 'c']);
+    await world.wait(world.leader.put('a', 'x'.repeat(10_000)));
+    await world.time.advance(50);
+    for (const { node } of world.seats) {
+      const { sizeBytes, inUseBytes } = node.store.status();
+      expect(inUseBytes).toBeGreaterThan(10_000);
+      expect(sizeBytes).toBeGreaterThanOrEqual(inUseBytes);
+    }
+  });
+
   it('compact periodically though no node leads for as long as the retention', async () => {
     const autoCompaction = { mode: 'periodic', retentionMs: 20_000 } as const;
     const world = await ClusterWorld.of(['a', 'b', 'c'], { store: { autoCompaction } });
