@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +98,32 @@ test('promise 7: connections above the limit are closed, and told of once', asyn
   await expect.poll(() => listener.connections).toBe(2);
   listener.destroy();
 });
+
+test.runIf(process.platform === 'linux')(
+  'promise 7: the system asks after 30 s whether a silent client is still there',
+  async () => {
+    const listener = await Listener.open('http://127.0.0.1:0');
+    listener.serve((socket) => socket.resume());
+    const port = Number(new URL(listener.url).port);
+    const client = connect(port, '127.0.0.1');
+    await once(client, 'connect');
+    await expect.poll(() => listener.connections).toBe(1);
+    // `sl: local remote state queues timer:when ...`: timer 2 is that of keep-alive, in hundredths of a second.
+    const address = (number: number): string =>
+      `0100007F:${number.toString(16).toUpperCase().padStart(4, '0')}`;
+    const columns = readFileSync('/proc/net/tcp', 'latin1')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find(([, local, remote]) => local === address(port) && remote === address(client.localPort ?? 0));
+    const [timer, when] = (columns?.[5] ?? '').split(':');
+    expect(timer).toBe('02');
+    const leftMs = Number.parseInt(when ?? '', 16) * 10;
+    expect(leftMs).toBeGreaterThan(0);
+    expect(leftMs).toBeLessThanOrEqual(31_000);
+    client.destroy();
+    listener.destroy();
+  },
+);
 
 test('a connection that breaks ends nothing but itself', async () => {
   const listener = await Listener.open('http://127.0.0.1:0');

@@ -11,6 +11,13 @@ const backlogMax = 1024;
 /** Connections that wait until somebody serves them, at most; more are closed. */
 const unservedMax = 1024;
 
+/**
+ * When a client has been silent for this long, the system asks whether it is still there, as for etcd: one whose machine or
+ * network is gone is noticed, and what stands between may not forget the connection. After ten questions, a second apart
+ * (Node sets that), it is closed.
+ */
+const silenceMsMax = 30_000;
+
 const secureSchemes = /^(https|unixs):/i;
 
 /** Open connections, where nobody says otherwise. */
@@ -68,7 +75,10 @@ export class Listener {
       throw new TransportError('invalidUrl', url, { detail: `${scheme}:// needs a certificate and a key` });
     }
     // With TLS, connections are read in their turn: see Handshakes.
-    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: isSecure });
+    const server = createServer({
+      ...{ noDelay: true, keepAlive: true, keepAliveInitialDelay: silenceMsMax },
+      pauseOnConnect: isSecure,
+    });
     const path = unixPathOf(url);
     if (path !== undefined) {
       await listenAtPath(server, path, backlogMax);
