@@ -31,5 +31,5 @@ test.each(['3.7.3', '3.6.14'])(
     expect(entries.length).toBeGreaterThanOrEqual(5_000);
     expect(problems).toEqual([]);
   },
-  120_000,
+  240_000,
 );
