@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { compareBytes } from '../../base/index.ts';
 import { Backoff } from '../backoff.ts';
 import type { Lock } from '../lock/lock.ts';
+import { Op } from '../messages.ts';
 import { RegionClient } from '../region/region-client.ts';
 import type { Session } from '../session.ts';
 import type { StoreRequests } from '../store-messages.ts';
@@ -31,7 +32,8 @@ function setUp(count: number, trouble = Infinity) {
   const locks = new Map(
     Array.from({ length: count }, (_, n) => {
       const lockVersion = n === count - 1 ? safePoint + 1n : 7n + BigInt(n % 5);
-      return [`k${String(n % 3)}${String(n).padStart(5, '0')}`, { lockVersion }] as const;
+      const lock: { lockVersion: bigint; lockType?: number } = { lockVersion };
+      return [`k${String(n % 3)}${String(n).padStart(5, '0')}`, lock] as const;
     }),
   );
   const resolved: string[] = [];
@@ -61,7 +63,8 @@ function setUp(count: number, trouble = Infinity) {
       };
     } else {
       const { txnInfos = [] } = request as StoreRequests['KvResolveLock'];
-      for (const [name, { lockVersion }] of locks) {
+      for (const [name, { lockVersion, lockType }] of locks) {
+        if (lockType === Op.PessimisticLock) continue;
         const info = txnInfos.find(({ txn }) => txn === lockVersion);
         if (info === undefined || !inRegion(name, context.regionId)) continue;
         locks.delete(name);
@@ -80,6 +83,12 @@ function setUp(count: number, trouble = Infinity) {
   const regions = new RegionClient({ environment, pd, rpc });
   const finished: bigint[] = [];
   const resolver = {
+    forget: async (forgotten: readonly Lock[]) => {
+      for (const { key, lockVersion } of forgotten) {
+        locks.delete(key.toString() as `k${string}`);
+        resolved.push(`${lockVersion}:forgotten`);
+      }
+    },
     finish: async ({ lockVersion }: Lock) => {
       finished.push(lockVersion);
       return lockVersion === 7n ? { kind: 'committed', commitTimestamp: 9n } : { kind: 'rolled-back' };
@@ -109,6 +118,20 @@ describe('resolving all locks up to the safe point', () => {
       'KvResolveLock',
       'KvScanLock',
     ]);
+  });
+
+  test('a pessimistic lock says nothing of its transaction: it is removed alone, and only the others are resolved', async () => {
+    const { time, locks, resolved, finished, session } = setUp(0);
+    const lockType = Op.PessimisticLock;
+    // The last lock of 7 names a primary that its transaction left for another.
+    locks.set('k00001', { lockVersion: 7n });
+    locks.set('k00002', { lockVersion: 8n, lockType });
+    locks.set('k00003', { lockVersion: 7n, lockType });
+    expect(await time.run(resolveAllLocks(session, safePoint, undefined))).toBe(3);
+    expect(locks.size).toBe(0);
+    expect(resolved.toSorted()).toEqual(['7:9', '7:forgotten', '8:forgotten']);
+    // What is still alive of it is ended all the same.
+    expect(finished.toSorted()).toEqual([7n, 7n, 8n]);
   });
 
   test.each([3, 4, 5])('while every %s. call finds its region moved', async (trouble) => {

@@ -3,6 +3,8 @@ import type { Backoff } from '../backoff.ts';
 import { TikvError } from '../errors.ts';
 import { describeKeyError } from '../key-error.ts';
 import type { Lock } from '../lock/lock.ts';
+import { isPessimistic } from '../lock/lock.ts';
+import { byTransaction } from '../lock/resolver.ts';
 import { parallel } from '../parallel.ts';
 import type { Region } from '../region/region.ts';
 import type { Session } from '../session.ts';
@@ -78,8 +80,10 @@ async function removeLocks(
   { region, locks }: { readonly region: Region; readonly locks: readonly Lock[] },
   backoff: Backoff,
 ): Promise<boolean> {
-  if (locks.length === 0) return true;
-  const transactions = new Map(locks.map((lock) => [lock.lockVersion, lock]));
+  await removePessimistic(session, locks.filter(isPessimistic), backoff);
+  const prewritten = locks.filter((lock) => !isPessimistic(lock));
+  if (prewritten.length === 0) return true;
+  const transactions = new Map(prewritten.map((lock) => [lock.lockVersion, lock]));
   const txnInfos = await parallel([...transactions.values()], STATUSES_MAX, async (lock) => {
     const fate = await session.resolver.finish(lock, backoff);
     return { txn: lock.lockVersion, status: fate.kind === 'committed' ? fate.commitTimestamp : 0n };
@@ -91,6 +95,17 @@ async function removeLocks(
   if (error !== undefined)
     throw new TikvError('protocol', `Cannot resolve locks: ${describeKeyError(error)}`);
   return true;
+}
+
+/**
+ * Such a lock may name a primary that its transaction has left for another, and so says nothing of the transaction, which
+ * may be committed: what its primary knows of it is ended, and then this lock is removed alone.
+ */
+async function removePessimistic(session: Session, locks: readonly Lock[], backoff: Backoff): Promise<void> {
+  await parallel(byTransaction(locks), STATUSES_MAX, async (own) => {
+    await session.resolver.finish(own[0]!, backoff);
+    await session.resolver.forget(own, backoff);
+  });
 }
 
 function after(key: Buffer): Buffer {

@@ -103,6 +103,11 @@ export class LockResolver {
     return this.#checker.finish(lock, backoff);
   }
 
+  /** Removes pessimistic locks of one transaction and nothing else of it. */
+  forget(locks: readonly Lock[], backoff: Backoff): Promise<void> {
+    return this.#cleaner.forget(locks, backoff);
+  }
+
   /** The locks by transaction, with what became of each. */
   async #statuses(
     locks: readonly Lock[],
@@ -137,7 +142,7 @@ export class LockResolver {
 }
 
 /** Pessimistic locks apart from the others: the primary is asked about them in another way. */
-function byTransaction(locks: readonly Lock[]): Lock[][] {
+export function byTransaction(locks: readonly Lock[]): Lock[][] {
   const groups = new Map<string, Lock[]>();
   for (const lock of locks) {
     const id = `${lock.lockVersion}/${isPessimistic(lock)}`;
