@@ -184,7 +184,8 @@ export class TlsAcceptor {
     // Port scanners and load balancers' checks connect and leave.
     if (code === 'ECONNRESET' || code === 'EPIPE')
       this.#log.debug('a client left in its TLS handshake', { peer });
-    else this.#log.warn('a TLS handshake failed', { peer, reason: reason ?? error.message }, reason ?? 'failed');
+    else
+      this.#log.warn('a TLS handshake failed', { peer, reason: reason ?? error.message }, reason ?? 'failed');
   }
 
   /** Node destroys a socket whose client cannot be verified before it tells. Told each once. */
