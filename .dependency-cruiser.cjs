@@ -27,7 +27,7 @@ const rooms = {
   cluster: { rooms: ['base', 'wire', 'engine', 'log', 'store'], packages: [] },
   server: {
     rooms: ['base', 'wire', 'transport', 'store', 'watch', 'cluster', 'snapshot'],
-    packages: ['@grpc/grpc-js'],
+    packages: [],
   },
 };
 

@@ -1,4 +1,3 @@
-import { Client, Metadata, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js';
 import type { Cancel, Clock, Scheduler } from '../../base/index.ts';
 import type { Link, LinkSink } from '../../cluster/index.ts';
 import {
@@ -8,38 +7,19 @@ import {
   WireError,
   type PeerMessage,
 } from '../../wire/index.ts';
-import { failureReason } from './failure-reason.ts';
+import { DialedStream } from './dialed-stream.ts';
 import { LinkPings } from './link-pings.ts';
 import type { PeerCredentials } from './peer-credentials.ts';
 import type { PeerFigures } from './peer-traffic.ts';
 
-export const LINK_PATH = '/engram.Peer/Link';
-
 /** Messages that wait for the connection before `send` says that the way is full. */
 const EARLY_MAX = 8;
-
-/** What the other node may send before it was read: much, because a commit is one message. */
-const WINDOW_BYTES = 8 * 1024 * 1024;
 
 /** Connecting may take this many times `aliveMs`: handshakes of all followers can come at once, at a busy time. */
 const CONNECT_PERIODS = 4;
 
 /** After `close`, the other node has this many times `aliveMs` to end its side. */
 const CLOSE_PERIODS = 2;
-
-const COMMON: ChannelOptions = {
-  // The other node is trusted: a commit may be as large as the engine allows.
-  'grpc.max_receive_message_length': -1,
-  'grpc.max_send_message_length': -1,
-  'grpc-node.flow_control_window': WINDOW_BYTES,
-  // Each link has a connection of its own, which ends with it.
-  'grpc.use_local_subchannel_pool': 1,
-  // Nothing is ever sent twice, whatever a service config says.
-  'grpc.enable_retries': 0,
-  'grpc.service_config_disable_resolution': 1,
-  'grpc.enable_http_proxy': 0,
-  'grpc.enable_channelz': 0,
-};
 
 export interface DialedLinkParts {
   readonly credentials: PeerCredentials;
@@ -55,8 +35,6 @@ export interface DialedLinkParts {
   readonly over: (link: DialedLink) => void;
 }
 
-type Stream = ClientDuplexStream<Buffer, Buffer>;
-
 /**
  * - `connecting`: nothing was sent; what is to be sent waits.
  * - `standing`: the other node has greeted.
@@ -65,11 +43,10 @@ type Stream = ClientDuplexStream<Buffer, Buffer>;
  */
 type State =
   | { readonly kind: 'connecting'; readonly early: PeerMessage[]; readonly stopTimer: Cancel }
-  | { readonly kind: 'standing'; readonly stream: Stream }
+  | { readonly kind: 'standing'; readonly stream: DialedStream }
   | { readonly kind: 'closing'; readonly stopTimer: Cancel }
   | { readonly kind: 'over' };
 
-const identity = (bytes: Buffer): Buffer => bytes;
 const nothing = (): void => undefined;
 
 /**
@@ -92,7 +69,7 @@ export class DialedLink implements Link {
     const { clock, scheduler } = parts;
     this.#pings = new LinkPings({
       ...{ clock, scheduler },
-      hasRoom: () => this.#state.kind === 'standing' && !this.#state.stream.writableNeedDrain,
+      hasRoom: () => this.#state.kind === 'standing' && !this.#state.stream.isFull,
       send: (bytes) => {
         if (this.#state.kind === 'standing') this.#write(this.#state.stream, bytes);
       },
@@ -129,7 +106,7 @@ export class DialedLink implements Link {
     this.#finish();
   }
 
-  #write(stream: Stream, bytes: Buffer): boolean {
+  #write(stream: DialedStream, bytes: Buffer): boolean {
     const { figures } = this.#parts;
     if (figures !== undefined) figures.sentBytes += bytes.length;
     return stream.write(bytes);
@@ -145,44 +122,39 @@ export class DialedLink implements Link {
       return;
     }
     const { credentials, scheduler, aliveMs, failed } = this.#parts;
-    const channel = credentials.channel(url);
-    if (typeof channel === 'string') {
-      failed(url, channel);
+    const address = credentials.address(url);
+    if (typeof address === 'string') {
+      failed(url, address);
       this.#attempt(index + 1);
       return;
     }
-    const client = new Client(channel.target, channel.credentials, {
-      ...{ ...COMMON, ...channel.options },
-      // A ping this often, which the answer to a large message does not hold up.
-      ...{ 'grpc.keepalive_time_ms': aliveMs, 'grpc.keepalive_timeout_ms': aliveMs },
-    });
-    const stream = client.makeBidiStreamRequest(LINK_PATH, identity, identity, new Metadata(), {});
     let isDone = false;
     const done = (reason: string): void => {
       if (isDone) return;
       isDone = true;
-      stream.cancel();
-      client.close();
+      stream.destroy();
       this.#done(index, reason);
     };
-    // A stream that is cancelled fails once more.
-    stream.on('error', (error) => done(failureReason(error.message)));
-    stream.on('end', () => done('ended by the other node'));
-    stream.on('data', (bytes: Buffer) => {
-      if (!isDone) this.#received(bytes, stream, done);
-    });
-    stream.on('drain', () => {
-      if (isDone || this.#state.kind !== 'standing') return;
-      this.#pings.drained();
-      this.#sink.drained();
-    });
+    const stream = new DialedStream(
+      address,
+      {
+        message: (bytes) => this.#received(bytes, stream, done),
+        drained: () => {
+          if (this.#state.kind !== 'standing') return;
+          this.#pings.drained();
+          this.#sink.drained();
+        },
+        failed: done,
+      },
+      { scheduler, aliveMs },
+    );
     this.#stopAttempt = () => done('closed');
     const connectMs = CONNECT_PERIODS * aliveMs;
     const stopTimer = scheduler.after(connectMs, () => done(`no answer within ${connectMs} ms`));
     this.#state = { ...state, stopTimer };
   }
 
-  #received(bytes: Buffer, stream: Stream, fail: (reason: string) => void): void {
+  #received(bytes: Buffer, stream: DialedStream, fail: (reason: string) => void): void {
     const state = this.#state;
     if (state.kind === 'connecting') this.#stands(stream, state);
     if (this.#state.kind !== 'standing') return;
@@ -201,7 +173,7 @@ export class DialedLink implements Link {
     if (message !== undefined) this.#sink.message(message);
   }
 
-  #stands(stream: Stream, { early, stopTimer }: Extract<State, { kind: 'connecting' }>): void {
+  #stands(stream: DialedStream, { early, stopTimer }: Extract<State, { kind: 'connecting' }>): void {
     stopTimer();
     this.#state = { kind: 'standing', stream };
     let hasRoom = true;

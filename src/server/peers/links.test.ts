@@ -8,6 +8,7 @@ import type { Histogram } from '../../telemetry/index.ts';
 import type { PeerMessage } from '../../wire/index.ts';
 import type { PeerFigures } from './peer-traffic.ts';
 import { TestAuthority } from '../../../test/support/certificates.ts';
+import { freePort } from '../../../test/support/process.ts';
 import { mutualTls, nodeCertificate, SilentWay, TestPeer, until } from '../../../test/support/peers.ts';
 
 // Megabytes and handshakes, of two nodes in one process.
@@ -244,6 +245,23 @@ describe('a link that does not come about', () => {
     for (const socket of sockets) socket.destroy();
     deaf.close();
   });
+});
+
+test('links that failed leave nothing that connects later', async () => {
+  const follower = await peer();
+  const port = await freePort();
+  const sinks = numbers(20).map(() => follower.connect(`http://127.0.0.1:${port}`).sink);
+  await until('all ends', () => sinks.every(({ ends }) => ends === 1));
+  let connections = 0;
+  const back = createServer((socket) => {
+    connections++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => back.listen(port, '127.0.0.1', resolve));
+  // grpc-js tries again after a second, for clients that are closed, too.
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  back.close();
+  expect(connections).toBe(0);
 });
 
 test('of several URLs the first that answers is used, and nothing is sent twice', async () => {

@@ -1,7 +1,12 @@
-import { credentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { checkServerIdentity, createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type ConnectionOptions,
+  type PeerCertificate,
+  type SecureContext,
+} from 'node:tls';
 import { bareHost, type Logger } from '../../base/index.ts';
 import { TransportError } from '../../transport/index.ts';
 
@@ -19,16 +24,14 @@ export interface PeerTls {
   readonly commonNames?: readonly string[];
 }
 
-/** What a channel to one URL is made with. */
-export interface PeerChannel {
-  /** As grpc-js takes it. */
-  readonly target: string;
-  readonly credentials: ChannelCredentials;
-  readonly options: ChannelOptions;
+/** Where a connection to another node goes. */
+export interface PeerAddress {
+  /** A name, or an address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: in plain text. */
+  readonly tls: ConnectionOptions | undefined;
 }
-
-/** Stands for an address in the handshake, where only names may be (RFC 6066, 3). Nothing is called so (RFC 2606). */
-const NAME_OF_ADDRESSES = 'peer.invalid';
 
 /** Reads the files again for each connection, of which there are few, so that certificates can be renewed. */
 export class PeerCredentials {
@@ -47,25 +50,26 @@ export class PeerCredentials {
     return new PeerCredentials(tls, logger);
   }
 
-  /** For a URL of another node; a text when that must not be connected to, which says why. */
-  channel(url: string): PeerChannel | string {
+  /** Of a URL of another node; a text when that must not be connected to, which says why. */
+  address(url: string): PeerAddress | string {
     let parsed: URL;
     try {
       parsed = new URL(url);
     } catch {
       return 'not a URL';
     }
-    const { protocol, hostname, port } = parsed;
+    const { protocol } = parsed;
     if (protocol !== 'http:' && protocol !== 'https:') return 'not a http:// or https:// URL';
     const isSecure = protocol === 'https:';
-    const target = `dns:${hostname}:${port === '' ? (isSecure ? 443 : 80) : port}`;
-    if (isSecure) return { target, ...this.#secure(bareHost(parsed)) };
+    const host = bareHost(parsed);
+    const port = parsed.port === '' ? (isSecure ? 443 : 80) : Number(parsed.port);
+    if (isSecure) return { host, port, tls: this.#secure(host) };
     // Who knows its authority must not be led to somebody whom that has never heard of.
     if (this.#tls.caFile !== undefined) return 'in plain text, although --peer-trusted-ca-file is given';
-    return { target, credentials: credentials.createInsecure(), options: {} };
+    return { host, port, tls: undefined };
   }
 
-  #secure(host: string): Omit<PeerChannel, 'target'> {
+  #secure(host: string): ConnectionOptions {
     try {
       this.#context = load(this.#tls);
     } catch (error) {
@@ -75,14 +79,12 @@ export class PeerCredentials {
         reason: error.message,
       });
     }
-    const verification = {
-      rejectUnauthorized: this.#tls.verifies,
-      checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
-        objection(host, certificate, this.#tls),
-    };
     return {
-      credentials: credentials.createFromSecureContext(this.#context, verification),
-      options: isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': NAME_OF_ADDRESSES },
+      secureContext: this.#context,
+      rejectUnauthorized: this.#tls.verifies,
+      checkServerIdentity: (_name, certificate) => objection(host, certificate, this.#tls),
+      // Only names may be told in the handshake (RFC 6066, 3).
+      ...(isIP(host) === 0 ? { servername: host } : {}),
     };
   }
 }

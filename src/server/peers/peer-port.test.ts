@@ -19,7 +19,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { joinedPeerMessage, type PeerMessage } from '../../wire/index.ts';
 import { TestAuthority, type CertificateFiles } from '../../../test/support/certificates.ts';
 import { mutualTls, nodeCertificate, TestPeer, until } from '../../../test/support/peers.ts';
-import { LINK_PATH } from './dialed-link.ts';
+import { LINK_PATH } from './dialed-stream.ts';
 
 // Megabytes and handshakes, of two nodes in one process.
 vi.setConfig({ testTimeout: 120_000 });
