@@ -227,6 +227,21 @@ describe('values that memory no longer holds', () => {
     expect(client.take()).toMatchObject([{ revision: 3, events: [{ prevKv: { value: 'v2' } }] }]);
   });
 
+  it('what a key had when it was compacted is still the value before the next event', async () => {
+    const world = new WatchWorld();
+    world.put('k');
+    const client = world.open();
+    client.create({ key: 'k', prevKv: true });
+    client.take();
+    world.put('other');
+    world.propose([{ key: 'k', delete: true }]);
+    world.forget(2);
+    world.compact(3);
+    world.commit();
+    await world.settle();
+    expect(client.take()).toMatchObject([{ revision: 4, events: [{ prevKv: { value: 'v2' } }] }]);
+  });
+
   it('a compaction meanwhile gives the compacted answer', async () => {
     const world = new WatchWorld();
     for (let i = 0; i < 10; i++) world.put('k');

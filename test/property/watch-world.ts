@@ -91,7 +91,7 @@ export class WatchWorld {
   }[] = [];
   readonly #current = new Map<string, WatchKeyValue>();
   readonly #forgotten = new Set<string>();
-  readonly #bodies = new Map<string, Bytes>();
+  readonly #bodies = new Map<string, { readonly event: HistoryEvent; readonly body: Bytes }>();
   #proposed = 1;
 
   constructor(
@@ -169,15 +169,18 @@ export class WatchWorld {
             version: (previous?.version ?? 0) + 1,
             lease: change.lease ?? 0n,
           };
-      this.#add(kv, isDelete, sub++);
-      this.history.push({ type: isDelete ? 'delete' : 'put', kv, previous: before.get(change.key) });
+      const event: HistoryEvent = { type: isDelete ? 'delete' : 'put', kv, previous: before.get(change.key) };
+      this.#add(event, sub++);
+      this.history.push(event);
       if (isDelete) this.#current.delete(change.key);
       else this.#current.set(change.key, kv);
     }
     if (sub > 0) this.#proposed = revision;
   }
 
-  #add(kv: WatchKeyValue, isDelete: boolean, sub: number): void {
+  #add(event: HistoryEvent, sub: number): void {
+    const { kv } = event;
+    const isDelete = event.type === 'delete';
     const key = bytes(kv.key);
     const value = bytes(kv.value);
     const { createRevision, modRevision, version, lease } = kv;
@@ -188,7 +191,8 @@ export class WatchWorld {
     if (isDelete) writeTombstone(place.bytes, place.offset, key, modRevision);
     else writeKeyValue(place.bytes, place.offset, key, createRevision, modRevision, version, value, lease);
     this.index.add(place.segment, place.offset, length, modRevision, sub, isDelete);
-    this.#bodies.set(`${modRevision}/${sub}`, place.bytes.subarray(place.offset, place.offset + length));
+    const body = place.bytes.subarray(place.offset, place.offset + length);
+    this.#bodies.set(`${modRevision}/${sub}`, { event, body });
   }
 
   /** Takes back everything proposed, as a node does that is no longer leader. */
@@ -247,11 +251,22 @@ export class WatchWorld {
 
   /** Answers the reads so far, and lets whoever waits for them go on. */
   async answerReads(): Promise<void> {
-    for (const read of this.reads.splice(0)) {
-      if (read.revision < this.compacted) read.answer('compacted');
-      else read.answer(this.#bodies.get(`${read.revision}/${read.sub}`) ?? 'compacted');
+    for (const { revision, sub, answer } of this.reads.splice(0)) {
+      const stored = this.#bodies.get(`${revision}/${sub}`);
+      answer(stored === undefined || this.#isCleaned(stored.event) ? 'compacted' : stored.body);
     }
     for (let i = 0; i < 10; i++) await Promise.resolve();
+  }
+
+  /**
+   * Whether the log has let go of it: below the compaction, when it is a tombstone or a later version took its place up to
+   * there. What a key had when it was compacted stays readable, and is the `prev_kv` of what follows.
+   */
+  #isCleaned({ type, kv }: HistoryEvent): boolean {
+    if (kv.modRevision >= this.compacted) return false;
+    const isLater = (other: WatchKeyValue): boolean =>
+      other.key === kv.key && other.modRevision > kv.modRevision && other.modRevision <= this.compacted;
+    return type === 'delete' || this.history.some((event) => isLater(event.kv));
   }
 
   /** Runs turns, and answers reads, until nothing is left to do. */
