@@ -9,6 +9,7 @@ export default defineConfig({
     // The default leaves one core out: on two of them nothing would run side by side.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     unstubGlobals: true,
+    setupFiles: ['test/support/property-seed.ts'],
     // Suites run side by side on two cores: a test that is slow here is not broken. What needs two seconds of them took
     // thirty on a machine that had a dozen other things to do; only a test that hangs takes these.
     testTimeout: 120_000,
