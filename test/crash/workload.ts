@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { decodeResponse, encodeRequest } from '../etcd/protocol.ts';
 import type { Message } from '../etcd/protocol.ts';
-import type { Client } from '../support/engram.ts';
+import type { Answer, Client } from '../support/engram.ts';
 import { headerRevision } from '../support/engram.ts';
 
 const WATCH = '/etcdserverpb.Watch/Watch';
@@ -47,12 +47,12 @@ export async function writeUntilCut(client: Client, knowledge: Knowledge, lane: 
   }
 }
 
-/** Watches everything from where `knowledge` stands, until the connection breaks or `done` says so. */
+/** Watches everything from where `knowledge` stands, until the stream ends, which gives why, or `done` says so. */
 export async function watchUntilCut(
   client: Client,
   knowledge: Knowledge,
   done: () => boolean,
-): Promise<void> {
+): Promise<Answer['error']> {
   client.connection.open(0, WATCH);
   const stream = client.connection.stream(0);
   stream.send(encodeRequest(WATCH, { create_request: { ...ALL, start_revision: knowledge.next } }));
@@ -61,6 +61,7 @@ export async function watchUntilCut(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   for (const bytes of stream.take()) takeEvents(decodeResponse(WATCH, bytes), knowledge);
+  return stream.error;
 }
 
 function takeEvents(response: Message, knowledge: Knowledge): void {
@@ -72,8 +73,10 @@ function takeEvents(response: Message, knowledge: Knowledge): void {
 /** The store holds exactly what was acknowledged, and perhaps calls whose answer was lost. */
 export async function checkStore(client: Client, knowledge: Knowledge): Promise<void> {
   const answer = await client.range(ALL);
+  assert.equal(answer.error, undefined, 'the store cannot be read');
   const revision = headerRevision(answer);
-  await watchUntilCut(client, knowledge, () => knowledge.next > revision);
+  const cut = await watchUntilCut(client, knowledge, () => knowledge.next > revision);
+  assert.equal(cut, undefined, 'the watcher was cut off');
   for (const [at, what] of knowledge.acknowledged)
     assert.equal(knowledge.seen.get(at), what, `the acknowledged write of revision ${at} is lost or another`);
   const newest = new Map<string, string>();

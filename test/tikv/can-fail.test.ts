@@ -56,15 +56,30 @@ function harm(part: string, lose: (rows: readonly Row[]) => boolean) {
   };
 }
 
-test('a bank whose store loses writes is seen', async () => {
-  // Again and again: who has read the account just before overwrites the loss.
+test('a bank whose store loses receipts is seen', async () => {
+  // One after which its teller has gone on: nobody has to ask any more what became of it.
+  const lose = harm('receipt/', (rows) => {
+    const settled = rows.find((row, at) => tellerOf(row) === tellerOf(rows[at + 1]));
+    settled?.writes.splice(0);
+    return settled !== undefined;
+  });
+  expect(await failure(bankCheck, lose)).toContain('receipt/');
+});
+
+const tellerOf = (row: Row | undefined): string | undefined =>
+  row === undefined ? undefined : /receipt\/(\d)/.exec(row.key.toString())?.[1];
+
+test('a bank whose store loses updates is seen', async () => {
   const lose = harm('account/000', ([row]) => {
     const [newest, opening] = row === undefined ? [] : puts(row);
     if (opening !== undefined) row?.writes.splice(row.writes.indexOf(newest!), 1);
     return false;
   });
+  // Who has read the account just before overwrites the loss: on a slow machine all of a run can go unseen.
+  let seen = 'passed';
+  for (let runs = 0; runs < 5 && /^passed|only/.test(seen); runs++) seen = await failure(bankCheck, lose);
   // Most of the time by its sum; a client that asks for what became of a lost write sees it too.
-  expect(await failure(bankCheck, lose)).not.toMatch(/^passed|only/);
+  expect(seen).not.toMatch(/^passed|only/);
 });
 
 test('an append that disappears is seen', async () => {
