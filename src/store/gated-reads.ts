@@ -32,8 +32,9 @@ export interface GatedReadsOptions {
 }
 
 /**
- * Reads, begun when they may be judged: a serializable one when the state may be shown; any other when this node leads, or
- * when all that a leader had committed by then is applied here.
+ * Reads, begun when they may be judged: a serializable one when the state may be shown; any other when this node leads and
+ * can show it, or when all that a leader had committed by then is applied here. A leader that cannot renew its lease for a
+ * moment lets them wait, as etcd does, until it can or another leads.
  */
 export class GatedReads {
   readonly #options: GatedReadsOptions;
@@ -43,17 +44,16 @@ export class GatedReads {
   }
 
   range(request: RangeRequest, done: Done<RangeResult>): void {
-    const { reader, readIndex } = this.#options;
-    const confirm = this.#options.confirm();
-    if (confirm !== undefined && readIndex?.always !== true)
-      reader.range(request, request.serializable ? undefined : confirm, done);
+    const { reader } = this.#options;
+    const confirm = this.#atOnce();
+    if (confirm !== undefined) reader.range(request, request.serializable ? undefined : confirm, done);
     else this.#gate(request.serializable, done, (asked) => reader.range(request, asked, done));
   }
 
   rangeStream(request: RangeRequest, sink: RangeSink): RangeStream {
-    const { reader, readIndex, scheduler } = this.#options;
-    const confirm = this.#options.confirm();
-    if (confirm !== undefined && readIndex?.always !== true)
+    const { reader, scheduler } = this.#options;
+    const confirm = this.#atOnce();
+    if (confirm !== undefined)
       return reader.rangeStream(request, request.serializable ? undefined : confirm, sink);
     return new GatedStream(sink, (open, refuse) =>
       this.#gate(
@@ -88,14 +88,23 @@ export class GatedReads {
   #gate<T>(serializable: boolean, done: Done<T>, run: (confirm: Confirm | undefined) => void): void {
     const { readIndex, isReadable, refusal, isCorrupt } = this.#options;
     if (serializable && isReadable()) return run(undefined);
-    const confirm = this.#options.confirm();
-    if (confirm !== undefined && readIndex?.always !== true) return run(confirm);
+    const confirm = this.#atOnce();
+    if (confirm !== undefined) return run(confirm);
     if (readIndex === undefined || isCorrupt()) return fail(done, refusal());
     readIndex.ask((refused) => {
       if (refused !== undefined) return fail(done, refused);
       // The state may have come to need more meanwhile: the chunks it is made of were cleaned.
       if (!isReadable()) return fail(done, 'Timeout');
-      run(this.#options.confirm());
+      // What it shows was current after the call came: that is enough, whoever leads when its answer leaves.
+      run(undefined);
     });
+  }
+
+  /** What is asked before the answer leaves, where a read can begin at once. */
+  #atOnce(): Confirm | undefined {
+    const { readIndex } = this.#options;
+    const confirm = this.#options.confirm();
+    if (confirm === undefined || readIndex === undefined) return confirm;
+    return readIndex.always || confirm() !== undefined ? undefined : confirm;
   }
 }

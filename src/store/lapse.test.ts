@@ -1,7 +1,8 @@
-/** Goal: a leader that cannot renew its lease for a moment keeps its clients' keep-alives. Method: a lease that the test takes. */
+/** Goal: a leader that cannot renew its lease for a moment refuses nobody for it. Method: a lease that the test takes. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { StoreWorld, turns } from '../../test/property/store-world.ts';
-import type { StoreOptions } from './options.ts';
+import { put, range, StoreWorld, turns } from '../../test/property/store-world.ts';
+import type { ReadIndex, StoreOptions } from './options.ts';
+import type { StoreErrorCode } from './errors.ts';
 
 let holds: boolean;
 beforeEach(() => void (holds = true));
@@ -63,5 +64,44 @@ describe('a keep-alive while the leader cannot renew its lease', () => {
       undefined,
       'TooManyRequests',
     ]);
+  });
+});
+
+describe('a read while the leader cannot renew its lease', () => {
+  let asked: ((refused: StoreErrorCode | undefined) => void)[];
+  const readIndex: ReadIndex = { always: false, ask: (done) => void asked.push(done) };
+  beforeEach(() => void (asked = []));
+
+  it('promise 4: waits until it is known who leads, and then shows what was written', async () => {
+    const world = await StoreWorld.open({ lease: { holds: () => holds }, readIndex });
+    await world.put(put('a', '1'));
+    holds = false;
+    const one = world.range(range('a'));
+    const all = world.range(range('\0', '\0'));
+    await turns();
+    expect(asked).toHaveLength(2);
+    // The others were written before it was known; what the lease is by then does not matter.
+    for (const done of asked) done(undefined);
+    expect((await one).kvs).toMatchObject([{ value: '1' }]);
+    expect((await all).kvs).toMatchObject([{ value: '1' }]);
+    holds = true;
+    expect((await world.range(range('a'))).kvs).toMatchObject([{ value: '1' }]);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('is refused as who asks is', async () => {
+    const world = await StoreWorld.open({ lease: { holds: () => holds }, readIndex });
+    holds = false;
+    const refused = world.range(range('a'));
+    await turns();
+    asked[0]!('Timeout');
+    await expect(refused).rejects.toMatchObject({ code: 'Timeout' });
+  });
+
+  it('a serializable one does not wait', async () => {
+    const world = await StoreWorld.open({ lease: { holds: () => holds }, readIndex });
+    holds = false;
+    expect((await world.range(range('a', '', { serializable: true }))).kvs).toEqual([]);
+    expect(asked).toEqual([]);
   });
 });
