@@ -128,29 +128,26 @@ export class DialedLink implements Link {
       this.#attempt(index + 1);
       return;
     }
-    let isDone = false;
-    const done = (reason: string): void => {
-      if (isDone) return;
-      isDone = true;
+    const fail = (reason: string): void => {
       stream.destroy();
       this.#done(index, reason);
     };
     const stream = new DialedStream(
       address,
       {
-        message: (bytes) => this.#received(bytes, stream, done),
+        message: (bytes) => this.#received(bytes, stream, fail),
         drained: () => {
           if (this.#state.kind !== 'standing') return;
           this.#pings.drained();
           this.#sink.drained();
         },
-        failed: done,
+        failed: (reason) => this.#done(index, reason),
       },
       { scheduler, aliveMs },
     );
-    this.#stopAttempt = () => done('closed');
+    this.#stopAttempt = () => stream.destroy();
     const connectMs = CONNECT_PERIODS * aliveMs;
-    const stopTimer = scheduler.after(connectMs, () => done(`no answer within ${connectMs} ms`));
+    const stopTimer = scheduler.after(connectMs, () => fail(`no answer within ${connectMs} ms`));
     this.#state = { ...state, stopTimer };
   }
 
