@@ -9,8 +9,8 @@
  * answer was wrong, not for a missed aim. `npx tsx bench/cluster/main.ts` is the same with dist/ as it is.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { programOptions } from '../../test/support/program-options.ts';
 import { join } from 'node:path';
+import { programOptions } from '../../test/support/program-options.ts';
 import { Nodes } from '../../test/cluster/nodes.ts';
 import { Skipped } from '../../test/support/suite.ts';
 import { FixtureCluster } from '../../test/support/tikv/fixture.ts';

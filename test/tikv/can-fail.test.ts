@@ -56,6 +56,9 @@ function harm(part: string, lose: (rows: readonly Row[]) => boolean) {
   };
 }
 
+const tellerOf = (row: Row | undefined): string | undefined =>
+  row === undefined ? undefined : /receipt\/(\d)/.exec(row.key.toString())?.[1];
+
 test('a bank whose store loses receipts is seen', async () => {
   // One after which its teller has gone on: nobody has to ask any more what became of it.
   const lose = harm('receipt/', (rows) => {
@@ -65,9 +68,6 @@ test('a bank whose store loses receipts is seen', async () => {
   });
   expect(await failure(bankCheck, lose)).toContain('receipt/');
 });
-
-const tellerOf = (row: Row | undefined): string | undefined =>
-  row === undefined ? undefined : /receipt\/(\d)/.exec(row.key.toString())?.[1];
 
 test('a bank whose store loses updates is seen', async () => {
   const lose = harm('account/000', ([row]) => {

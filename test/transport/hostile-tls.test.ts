@@ -2,7 +2,7 @@
  * Goal: as in hostile.test.ts, over mutual TLS, and over HTTP/1.1 with it: memory is bounded and other clients are served.
  */
 import { rmSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { encodeRequest } from '../etcd/protocol.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { data, frame, FrameType, request, resetStream, settings } from '../support/frames.ts';
@@ -16,9 +16,6 @@ const BUSIEST_MS_MAX = 2_000;
 const SLOWEST_MS_MAX = 20_000;
 const FLOOD_MS = 1_000;
 const LANES = 4;
-
-// Hundreds of megabytes, and machines that have other work.
-vi.setConfig({ testTimeout: 120_000 });
 
 let siege: Siege;
 let authority: TestAuthority;

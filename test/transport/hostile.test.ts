@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { encodeRequest } from '../etcd/protocol.ts';
 import {
   data,
@@ -29,9 +29,6 @@ const BUSIEST_MS_MAX = 2_000;
 const SLOWEST_MS_MAX = 20_000;
 const FLOOD_MS = 1_000;
 const LANES = 4;
-
-// Hundreds of megabytes, and machines that have other work.
-vi.setConfig({ testTimeout: 120_000 });
 
 let siege: Siege;
 

@@ -3,16 +3,13 @@
  * the peer ports of two nodes on 127.0.0.1, opened as the program opens them, in plain text and with mutual TLS.
  */
 import { createServer, type AddressInfo } from 'node:net';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Histogram } from '../../telemetry/index.ts';
 import type { PeerMessage } from '../../wire/index.ts';
 import type { PeerFigures } from './peer-traffic.ts';
 import { TestAuthority } from '../../../test/support/certificates.ts';
 import { freePort } from '../../../test/support/process.ts';
 import { mutualTls, nodeCertificate, SilentWay, TestPeer, until } from '../../../test/support/peers.ts';
-
-// Megabytes and handshakes, of two nodes in one process.
-vi.setConfig({ testTimeout: 120_000 });
 
 let tlsFlags: string[];
 const peers: TestPeer[] = [];

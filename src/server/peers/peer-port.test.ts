@@ -15,14 +15,11 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { joinedPeerMessage, type PeerMessage } from '../../wire/index.ts';
 import { TestAuthority, type CertificateFiles } from '../../../test/support/certificates.ts';
 import { mutualTls, nodeCertificate, TestPeer, until } from '../../../test/support/peers.ts';
 import { LINK_PATH } from './dialed-stream.ts';
-
-// Megabytes and handshakes, of two nodes in one process.
-vi.setConfig({ testTimeout: 120_000 });
 
 const peers: TestPeer[] = [];
 const clients: Client[] = [];

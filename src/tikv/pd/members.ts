@@ -2,9 +2,9 @@ import type { Backoff } from '../backoff.ts';
 import type { Channels } from '../channels.ts';
 import { pdCodecs } from '../codec/codec.ts';
 import type { TikvEnvironment } from '../environment.ts';
-import { within } from '../region/within.ts';
 import { asError, TikvError } from '../errors.ts';
 import type { PdResponses } from '../pd-messages.ts';
+import { within } from '../within.ts';
 import { memberAddress } from './endpoints.ts';
 import { headerError } from './header.ts';
 

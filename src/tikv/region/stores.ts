@@ -3,7 +3,7 @@ import type { TikvEnvironment } from '../environment.ts';
 import { asError, TikvError } from '../errors.ts';
 import type { PlacementDriver, StoreInfo } from '../pd/pd.ts';
 import type { Rpc } from '../rpc.ts';
-import { within } from './within.ts';
+import { within } from '../within.ts';
 
 /** For one question to the placement driver, which all who need the answer share. */
 const LOOKUP_BUDGET_MS = 15_000;

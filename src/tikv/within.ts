@@ -1,5 +1,5 @@
-import type { Backoff } from '../backoff.ts';
-import type { TikvEnvironment } from '../environment.ts';
+import type { Backoff } from './backoff.ts';
+import type { TikvEnvironment } from './environment.ts';
 
 /**
  * Waits for work that others wait for too, and that goes on without the caller: until it has ended, well or not, at most
