@@ -156,6 +156,3 @@ export function addLine(history: History, text: string): string {
 function changesOf({ ch }: Line): Change[] {
   return (ch ?? []).map(({ r, k, v, d }) => ({ revision: r, key: k, value: v ?? '', deleted: d ?? false }));
 }
-
-/** Now, by the clock of a history. */
-export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;

@@ -3,7 +3,9 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { findTool } from '../../scripts/tools.ts';
 import { Skipped } from '../support/suite.ts';
-import { addLine, emptyHistory, monotonicMs } from './history.ts';
+import type { Span } from '../support/machine-stalls.ts';
+import { monotonicMs } from '../support/monotonic.ts';
+import { addLine, emptyHistory } from './history.ts';
 import type { History, Put } from './history.ts';
 
 export interface LoadOptions {
@@ -96,24 +98,28 @@ export class Load {
   }
 }
 
-/** The longest time, in milliseconds, without a write that was acknowledged, between two times. */
-export function longestGapMs({ puts }: History, fromMs: number, toMs: number): number {
+/** The longest time without a write that was acknowledged, between two times. */
+export function longestGap({ puts }: History, { fromMs, toMs }: Span): Span {
   const ends = puts
     .filter(({ error, endMs }) => error === undefined && endMs >= fromMs && endMs <= toMs)
     .map(({ endMs }) => endMs)
     .sort((a, b) => a - b);
-  let gapMs = 0;
+  let longest = { fromMs, toMs: fromMs };
   let last = fromMs;
   for (const endMs of [...ends, toMs]) {
-    gapMs = Math.max(gapMs, endMs - last);
+    if (endMs - last > lengthMs(longest)) longest = { fromMs: last, toMs: endMs };
     last = endMs;
   }
-  return gapMs;
+  return longest;
+}
+
+export function lengthMs({ fromMs, toMs }: Span): number {
+  return toMs - fromMs;
 }
 
 /** Median and worst, for a line of a report. */
-export function summary(timesMs: readonly number[]): string {
-  const sorted = timesMs.toSorted((a, b) => a - b);
+export function summary(spans: readonly Span[]): string {
+  const sorted = spans.map(lengthMs).sort((a, b) => a - b);
   return `median ${Math.round(medianOf(sorted))} ms, worst ${Math.round(sorted.at(-1) ?? NaN)} ms of ${sorted.length}`;
 }
 

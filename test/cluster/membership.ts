@@ -7,9 +7,9 @@ import { Etcdctl } from '../kubernetes/etcdctl.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { EngramProcess } from '../support/engram.ts';
 import { temporaryDirectory } from '../support/process.ts';
+import { monotonicMs } from '../support/monotonic.ts';
 import { eventually } from '../support/suite.ts';
-import { monotonicMs } from './history.ts';
-import { longestGapMs, summary } from './load.ts';
+import { longestGap, summary } from './load.ts';
 import type { Nodes } from './nodes.ts';
 import { told, underLoad } from './under-load.ts';
 
@@ -72,8 +72,8 @@ export async function leaderMoves(nodes: Nodes, etcdctl: string, rounds: number)
       await sleep(1500);
     }
   });
-  const gapsMs = startsMs.map((ms) => longestGapMs(history, ms, ms + 1500));
-  return `without an acknowledged write: ${summary(gapsMs)}; ${told(history)}`;
+  const gaps = startsMs.map((ms) => longestGap(history, { fromMs: ms, toMs: ms + 1500 }));
+  return `without an acknowledged write: ${summary(gaps)}; ${told(history)}`;
 }
 
 /** A node that comes with the name of one that lives does not start. */

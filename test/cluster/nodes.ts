@@ -4,6 +4,8 @@ import type { Message } from '../etcd/protocol.ts';
 import type { CertificateFiles } from '../support/certificates.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { Client, EngramProcess } from '../support/engram.ts';
+import { MachineStalls } from '../support/machine-stalls.ts';
+import type { Span } from '../support/machine-stalls.ts';
 import { temporaryDirectory } from '../support/process.ts';
 import { eventually } from '../support/suite.ts';
 
@@ -34,14 +36,23 @@ export class Nodes {
   readonly processes: readonly EngramProcess[];
   readonly tls: PeerTls | undefined;
   readonly #options: NodesOptions;
+  readonly #stalls: MachineStalls;
   /** Of each node that stands still. */
   readonly #paused = new Set<number>();
 
-  private constructor(options: NodesOptions, processes: readonly EngramProcess[], tls: PeerTls | undefined) {
+  private constructor(
+    options: NodesOptions,
+    parts: {
+      readonly processes: readonly EngramProcess[];
+      readonly tls: PeerTls | undefined;
+      readonly stalls: MachineStalls;
+    },
+  ) {
     this.#options = options;
-    this.processes = processes;
-    this.tls = tls;
-    for (const [at, process] of processes.entries()) process.flags = this.flagsOf(`node-${at}`);
+    this.processes = parts.processes;
+    this.tls = parts.tls;
+    this.#stalls = parts.stalls;
+    for (const [at, process] of this.processes.entries()) process.flags = this.flagsOf(`node-${at}`);
   }
 
   /** Started, answering, and with a leader. */
@@ -49,7 +60,8 @@ export class Nodes {
     const processes: EngramProcess[] = [];
     for (let at = 0; at < options.count; at++)
       processes.push(await EngramProcess.at(temporaryDirectory(`cluster-${at}`)));
-    const nodes = new Nodes(options, processes, options.isSecure === true ? await peerTls() : undefined);
+    const tls = options.isSecure === true ? await peerTls() : undefined;
+    const nodes = new Nodes(options, { processes, tls, stalls: await MachineStalls.start() });
     process.once('exit', nodes.#killAll);
     await Promise.all(processes.map((_, at) => nodes.up(at)));
     await nodes.leader();
@@ -70,6 +82,11 @@ export class Nodes {
 
   get targets(): readonly string[] {
     return this.processes.map(({ target }) => target);
+  }
+
+  /** How long of a time the nodes had: what the machine stood still is not theirs. */
+  ownMs(span: Span): number {
+    return span.toMs - span.fromMs - this.#stalls.within(span);
   }
 
   /** Starts a node, unless it runs, and waits until it answers. */
@@ -165,6 +182,7 @@ export class Nodes {
     process.off('exit', this.#killAll);
     for (const at of this.processes.keys()) this.resume(at);
     await Promise.all(this.processes.map((one) => one.stop('SIGTERM')));
+    await this.#stalls.stop();
   }
 
   readonly #killAll = (): void => {

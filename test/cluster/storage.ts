@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Span } from '../support/machine-stalls.ts';
+import { monotonicMs } from '../support/monotonic.ts';
 import type { FixtureCluster } from '../support/tikv/fixture.ts';
-import { monotonicMs } from './history.ts';
-import { longestGapMs, summary } from './load.ts';
+import { longestGap, summary } from './load.ts';
 import type { Nodes } from './nodes.ts';
 import { told, underLoad } from './under-load.ts';
 
@@ -55,7 +56,7 @@ async function disturbed(
   rounds: number,
   disturb: (round: number) => Promise<void>,
 ): Promise<string> {
-  const spans: { fromMs: number; toMs: number }[] = [];
+  const spans: Span[] = [];
   const history = await underLoad(nodes, async () => {
     for (let round = 0; round < rounds; round++) {
       const fromMs = monotonicMs();
@@ -63,6 +64,6 @@ async function disturbed(
       spans.push({ fromMs, toMs: monotonicMs() });
     }
   });
-  const gapsMs = spans.map(({ fromMs, toMs }) => longestGapMs(history, fromMs, toMs));
-  return `without an acknowledged write: ${summary(gapsMs)}; ${told(history)}`;
+  const gaps = spans.map((span) => longestGap(history, span));
+  return `without an acknowledged write: ${summary(gaps)}; ${told(history)}`;
 }

@@ -65,7 +65,9 @@ async function runAll([apiserver, kubectl, etcdctl]: readonly string[]): Promise
     await check('etcdctl watch', () => ctl.watches(join(plane.directory, 'watch.log')));
     await check('etcdctl lease', () => ctl.leases());
     await check('etcdctl compaction, status, health, hashkv, defrag, alarm, member', () => ctl.maintenance());
-    await check('etcdctl check perf', () => ctl.performance());
+    await check('etcdctl check perf', async () => {
+      print(`   ${await ctl.performance(plane.directory)}`);
+    });
     await check('no error in the log of kube-apiserver but the allowed ones', () => {
       assert.deepEqual(unexplainedErrors(readFileSync(plane.apiLog, 'utf8')), []);
       return Promise.resolve();

@@ -5,7 +5,7 @@ import { addLine, emptyHistory } from '../cluster/history.ts';
 import type { Change, Get, History, LeaseEvent, Put, Watched } from '../cluster/history.ts';
 import { judge } from '../cluster/judge.ts';
 import type { LeaseExpectations } from '../cluster/judge-leases.ts';
-import { longestGapMs } from '../cluster/load.ts';
+import { lengthMs, longestGap } from '../cluster/load.ts';
 
 const KEY = 'p/key/1';
 
@@ -271,8 +271,8 @@ describe('a history', () => {
   test('has gaps in which nothing was acknowledged', () => {
     const puts = [10, 20, 90, 95].map((ms) => put(ms, ms - 1));
     const history = { ...emptyHistory(), puts: [...puts, put(0, 50, { error: 'lost' })] };
-    expect(longestGapMs(history, 0, 100)).toBe(70);
-    expect(longestGapMs(history, 0, 300)).toBe(205);
-    expect(longestGapMs(history, 12, 80)).toBe(60);
+    expect(lengthMs(longestGap(history, { fromMs: 0, toMs: 100 }))).toBe(70);
+    expect(lengthMs(longestGap(history, { fromMs: 0, toMs: 300 }))).toBe(205);
+    expect(lengthMs(longestGap(history, { fromMs: 12, toMs: 80 }))).toBe(60);
   });
 });
