@@ -3,6 +3,7 @@ import { ClusterNode, type ClusterNodeOptions, type ServeForwarded } from '../cl
 import type { Settings } from '../config/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { StoreOptions } from '../store/index.ts';
+import { commitTimes } from './commit-times.ts';
 import { openEngine } from './engines.ts';
 import type { CommitHistograms } from './metrics.ts';
 import type { MeasuredTraffic } from './peer-metrics.ts';
@@ -66,20 +67,13 @@ export async function openNode(settings: Settings, parts: OpenNodeParts): Promis
     const peers = (opened.peers = await openPeerNetwork(settings, parts));
     const leads = (): boolean => opened.node?.leads === true;
     const inner = await openEngine(settings, { clock, scheduler, random, logger, signal, leads });
-    const engine = (opened.engine = timed(inner, parts));
+    const engine = (opened.engine = new TimedEngine(inner, clock, commitTimes(parts)));
     const node = (opened.node = await ClusterNode.start(nodeOptions(settings, { ...parts, engine, peers })));
     return { node, peerUrls: peers?.peerUrls ?? [], traffic: peers?.traffic, close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-function timed(engine: Engine, { clock, histograms }: OpenNodeParts): Engine {
-  return new TimedEngine(engine, clock, (seconds) => {
-    histograms.commit.observe(seconds);
-    histograms.fsync.observe(seconds);
-  });
 }
 
 /** A leader that could renew its lease only once, and fails to once, has lost it. */
