@@ -29,7 +29,10 @@ export function readFlags(args: readonly string[], warn: (message: string) => vo
       ignoreForeign({ flag, origin: `--${flag}` }, ignored, warn);
       continue;
     }
-    if (given.has(flag)) throw new ConfigError('repeatedFlag', `--${flag} is given twice`);
+    // The same said twice, as where a manifest's flags are put together, leaves nothing open. (Of two values etcd takes the last.)
+    const earlier = given.get(flag)?.text;
+    if (earlier !== undefined && earlier !== text)
+      throw new ConfigError('repeatedFlag', `--${flag} is given twice, as ${earlier} and as ${text}`);
     given.set(flag, { text, origin: `--${flag}` });
   }
   return given;

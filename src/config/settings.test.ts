@@ -64,8 +64,14 @@ describe('flags', () => {
     expect((await refusal(['--unsafe-no-fsync=maybe'])).message).toContain('must be true or false');
   });
 
-  test('repeats, unknown ones and missing values are refused', async () => {
+  test('the same value twice is one', async () => {
+    const args = ['--name=a', '--unsafe-no-fsync', '--name', 'a', '--unsafe-no-fsync=true'];
+    expect((await read(args)).settings).toMatchObject({ name: 'a', unsafeNoFsync: true });
+  });
+
+  test('other repeats, unknown ones and missing values are refused', async () => {
     expect((await refusal(['--name=a', '--name=b'])).code).toBe('repeatedFlag');
+    expect((await refusal(['--name=a', '--name=b'])).message).toContain('as a and as b');
     expect((await refusal(['--name'])).code).toBe('missingValue');
     const unknown = await refusal(['--listen-client-url=http://127.0.0.1:1']);
     expect(unknown.code).toBe('unknownFlag');
