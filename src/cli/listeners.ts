@@ -41,13 +41,14 @@ export async function claimListeners(settings: Settings, logger: Logger): Promis
     flag: string,
     traffic: Listener['traffic'],
   ): Promise<Listener[]> => {
-    const listeners: Listener[] = [];
-    for (const url of urls) {
-      const listener = await claimOne(url, flag, { ...options, traffic });
+    const listeners = new Map<string, Listener>();
+    for (const url of urls.toSorted((one, other) => Number(isSecure(other)) - Number(isSecure(one)))) {
+      const ofBoth = listeners.get(withTls(url))?.withPlainText(options);
+      const listener = ofBoth ?? (await claimOne(url, flag, { ...options, traffic }));
       claimed.push(listener);
-      listeners.push(listener);
+      listeners.set(url, listener);
     }
-    return listeners;
+    return urls.map((url) => listeners.get(url)!);
   };
   try {
     const traffic = listenClientHttpUrls === undefined ? 'grpc+http' : 'grpc';
@@ -62,6 +63,15 @@ export async function claimListeners(settings: Settings, logger: Logger): Promis
     for (const listener of claimed) listener.destroy();
     throw error;
   }
+}
+
+function isSecure(url: string): boolean {
+  return /^(https|unixs):/i.test(url);
+}
+
+/** Where the same port would have TLS; what is no port that somebody named stays as it is. */
+function withTls(url: string): string {
+  return url.replace(/^http(?=:.*:[1-9]\d*$)|^unix(?=:)/i, '$&s');
 }
 
 /** Claims one port. @throws PortError, which names the flag */

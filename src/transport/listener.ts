@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { bareHost, silentLogger, type Logger, type RareLog } from '../base/index.ts';
+import { assert, bareHost, silentLogger, type Logger, type RareLog } from '../base/index.ts';
 import { TransportError } from './errors.ts';
 import { listen, listenAtPath, unixPathOf } from './listen.ts';
 import { rareLog } from './rare-log.ts';
@@ -51,6 +51,7 @@ export class Listener {
   readonly #connectionsMax: number;
   readonly #log: RareLog;
   readonly #sockets = new Set<Socket>();
+  #plain: Listener | undefined;
   #accept: ((socket: Socket) => void) | undefined;
 
   private constructor(url: string, server: Server, options: ListenOptions) {
@@ -61,7 +62,6 @@ export class Listener {
     this.#tls = this.isSecure ? options.tls : undefined;
     this.#connectionsMax = options.connectionsMax ?? defaultConnectionsMax;
     this.#log = rareLog(options.logger ?? silentLogger);
-    server.on('connection', (socket) => this.#accepted(socket));
   }
 
   /**
@@ -82,13 +82,29 @@ export class Listener {
     const path = unixPathOf(url);
     if (path !== undefined) {
       await listenAtPath(server, path, backlogMax);
-      return new Listener(url, server, options);
+      return new Listener(url, server, options).#start();
     }
     const { scheme, host, port, shown } = parseListenUrl(url);
     await listen(server, { host, port, backlog: backlogMax }, shown);
     const shownHost = host.includes(':') ? `[${host}]` : host;
     const realUrl = `${scheme}://${shownHost}:${(server.address() as AddressInfo).port}`;
-    return new Listener(realUrl, server, options);
+    return new Listener(realUrl, server, options).#start();
+  }
+
+  /**
+   * Plain text on the port of this listener, which has TLS: from now on a connection that does not begin with TLS is one of
+   * the listener that is returned, as in etcd where a port is in a list with both schemes. Whoever stops one stops both.
+   */
+  withPlainText(options: Omit<ListenOptions, 'tls'> = {}): Listener {
+    assert(this.isSecure, 'plain text is added to a port with TLS');
+    const url = this.url.replace(/^(http|unix)s:/i, '$1:');
+    this.#plain = new Listener(url, this.#server, { traffic: this.traffic, ...options });
+    return this.#plain;
+  }
+
+  #start(): this {
+    this.#server.on('connection', (socket) => this.#accepted(socket));
+    return this;
   }
 
   get connections(): number {
@@ -135,12 +151,16 @@ export class Listener {
   #handOn(socket: Socket, accept: (socket: Socket) => void): void {
     if (this.#tls === undefined) {
       accept(socket);
+      // One that began on a port with TLS is paused, and its first bytes are still to be read.
+      if (socket.isPaused()) socket.resume();
       return;
     }
-    this.#tls.accept(socket, (secured) => {
-      secured.on('error', ignore);
-      accept(secured);
-    });
+    const secured = (secure: Socket): void => {
+      secure.on('error', ignore);
+      accept(secure);
+    };
+    const plain = this.#plain;
+    this.#tls.accept(socket, secured, plain === undefined ? undefined : (first) => plain.#accepted(first));
   }
 }
 

@@ -13,7 +13,7 @@ import { findTool } from '../../scripts/tools.ts';
 import type { Logger, Settings } from '../../src/index.ts';
 import { TestAuthority, type CertificateFiles } from '../support/certificates.ts';
 import { CallError, TestClient } from '../support/client.ts';
-import { run } from '../support/process.ts';
+import { freePort, run } from '../support/process.ts';
 import { bytes, httpGet, startTestServer, type TestServer } from '../support/server.ts';
 
 let authority: TestAuthority;
@@ -101,6 +101,17 @@ describe('over TLS', () => {
     await new Promise((resolve) => socket.once('close', resolve));
     expect(socket.alpnProtocol).toBe(false);
     expect(answer).toContain('"health":"true"');
+  });
+
+  test('a port in the list with both schemes serves both, whichever comes first', async () => {
+    const port = await freePort();
+    const plain = `http://127.0.0.1:${port}`;
+    const it = await start({ listenClientUrls: [plain, plain.replace('http', 'https')] });
+    await it.connect(credentials.createInsecure()).call('KV.Put', { key: bytes('a'), value: bytes('1') });
+    const { kvs } = await it.connect().call('KV.Range', { key: bytes('a') });
+    expect((kvs as { value: Buffer }[]).map(({ value }) => String(value))).toEqual(['1']);
+    expect((await httpGet(`${plain}/health`)).body).toContain('"health":"true"');
+    expect((await httpsGet(`${plain.replace('http', 'https')}/health`)).body).toContain('"health":"true"');
   });
 
   test('metrics may be served the same way', async () => {

@@ -2,6 +2,7 @@
  * Goal: whoever gets in over TLS was verified, and whoever does not is told of in the log. Method: real handshakes by
  * node:tls and real files; certificates are made by the test.
  */
+import { once } from 'node:events';
 import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
@@ -70,6 +71,33 @@ function dial(port: number, options: ConnectionOptions = {}): Promise<string> {
 const withCertificate = ({ certificate, key }: CertificateFiles): ConnectionOptions => ({
   cert: certificate,
   key,
+});
+
+describe('a port with TLS and plain text', () => {
+  test('gives each connection to the listener of what it speaks, also one that came before they were served', async () => {
+    const { certFile, keyFile } = server;
+    const tls = TlsAcceptor.open({ certFile, keyFile, clientCertRequired: false }, silentLogger);
+    const secure = await Listener.open('https://127.0.0.1:0', { tls, traffic: 'grpc' });
+    const plain = secure.withPlainText({ connectionsMax: 1 });
+    closers.push(() => secure.destroy());
+    expect([plain.url, plain.isSecure, plain.traffic]).toEqual([
+      secure.url.replace('s:', ':'),
+      false,
+      'grpc',
+    ]);
+    const port = Number(new URL(secure.url).port);
+    const early = connect(port, '127.0.0.1');
+    early.write('early');
+    secure.serve((socket) => void socket.write('secret'));
+    await expect.poll(() => plain.connections).toBe(1);
+    plain.serve((socket) => socket.on('data', (bytes: Buffer) => socket.write(`open ${bytes.toString()}`)));
+    expect(String((await once(early, 'data'))[0])).toBe('open early');
+    expect(await dial(port)).toBe('secret');
+    early.destroy();
+    await expect.poll(() => plain.connections).toBe(0);
+    plain.destroy();
+    expect(await dial(port)).toMatch(/ECONNREFUSED/);
+  });
 });
 
 describe('a server with a certificate', () => {

@@ -12,6 +12,9 @@ import type { TlsOptions } from './options.ts';
 /** Gets a connection whose handshake is done and whose client may come in. */
 export type Secured = (socket: TLSSocket) => void;
 
+/** Gets a connection that does not begin with TLS. It is paused, and its first bytes are still to be read. */
+export type Plain = (socket: Socket) => void;
+
 export interface TlsLimits {
   /** A handshake may take this long after the client's first bytes, which may take as long. As in etcd: 10 s. */
   readonly handshakeMsMax?: number;
@@ -26,6 +29,7 @@ const defaultWaitingMax = 4096;
 interface Entry {
   readonly raw: Socket;
   readonly secured: Secured;
+  readonly plain: Plain | undefined;
   /** Called when the client has done its part, or has left. */
   end?: () => void;
 }
@@ -72,9 +76,9 @@ export class TlsAcceptor {
     return this.#waiting.size;
   }
 
-  /** Takes a connection that is not being read yet. `secured` is called once, or never. */
-  accept(raw: Socket, secured: Secured): void {
-    this.#inTurn(raw, () => this.#listen({ raw, secured }));
+  /** Takes a connection that is not being read yet. One of the two is called once, or none; without `plain` it is refused. */
+  accept(raw: Socket, secured: Secured, plain?: Plain): void {
+    this.#inTurn(raw, () => this.#listen({ raw, secured, plain }));
   }
 
   #inTurn(raw: Socket, work: () => void): void {
@@ -98,6 +102,9 @@ export class TlsAcceptor {
       if (first[0] === tlsRecord) {
         raw.unshift(first);
         this.#inTurn(raw, () => this.#begin(entry));
+      } else if (entry.plain !== undefined) {
+        raw.unshift(first);
+        entry.plain(raw);
       } else this.#refusePlainText(raw, first);
     });
     raw.resume();
