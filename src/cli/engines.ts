@@ -33,6 +33,7 @@ export async function openEngine(settings: Settings, parts: EngineParts): Promis
       const own = Buffer.from(`engram/${settings.keyspace}/`);
       return TikvEngine.open({
         ...{ pd: settings.tikvPd, environment: { ...runtime, logger }, signal },
+        name: `engram-${settings.keyspace}-${settings.name}`,
         range: { gte: own, lt: prefixEnd(own) ?? own },
         ...(ca !== undefined && { tls: { ca, cert, key } }),
         ...(settings.tikvGc === 'auto' && { collectsGarbage: leads }),

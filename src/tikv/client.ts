@@ -10,8 +10,11 @@ import type { GcOptions, GcReport } from './gc/collect.ts';
 import { collectGarbage } from './gc/collect.ts';
 import type { GcSchedule } from './gc/collector.ts';
 import { GarbageCollector } from './gc/collector.ts';
+import type { KeeperOptions } from './gc/keeper.ts';
+import { SnapshotKeeper } from './gc/keeper.ts';
 import { Keyspace } from './keyspace.ts';
 import { LockResolver } from './lock/resolver.ts';
+import { nodeEnvironment } from './node-environment.ts';
 import { Oracle } from './oracle.ts';
 import { RegionClient } from './region/region-client.ts';
 import type { Session } from './session.ts';
@@ -43,15 +46,19 @@ export interface TikvOptions {
    * with it. @default none
    */
   readonly keyPrefix?: Uint8Array;
-  /** How values are stored. @default 'tagged' */
+  /** How values are stored. Whoever shares data must agree on it. @default 'tagged' */
   readonly values?: ValueFormat;
-  readonly environment: TikvEnvironment;
+  /** What is to be used instead of Node's own clock, timers and chance, and where log lines go. @default Node's, and no log */
+  readonly environment?: Partial<TikvEnvironment>;
 }
 
 export interface CallOptions {
   /** An `AbortSignal`. Ends the call: it rejects with TikvError `aborted`. */
   readonly signal?: EndSignal;
-  /** How long servers that do not answer are put up with. */
+  /**
+   * How long servers that do not answer are put up with: then it rejects with `unavailable`.
+   * @default 15_000 for a timestamp, a snapshot and the begin of a transaction, 20_000 for the rest
+   */
   readonly budgetMs?: number;
 }
 
@@ -61,7 +68,8 @@ export interface CallOptions {
  * Keys are at most 8 KiB long with the prefix, and are not empty. Values may be empty (see `TikvOptions.values`). Bytes
  * that are passed in must not change until the call settles; bytes that are returned are the caller's.
  *
- * All methods may be called at any time, also many at once. They reject with a `TikvError`, after `close` with `closed`.
+ * All methods may be called at any time, also many at once: one client is enough for a process. They reject with a
+ * `TikvError`, after `close` with `closed`. An open client keeps the process alive; `close` (or `await using`) ends that.
  */
 export class TikvClient {
   readonly #session: Session;
@@ -71,10 +79,11 @@ export class TikvClient {
   readonly #closed: AbortController;
   readonly #commits = new Set<Promise<unknown>>();
   readonly #collectors = new Set<GarbageCollector>();
+  readonly #keepers = new Set<SnapshotKeeper>();
   #close: Promise<void> | undefined;
 
   /** For tests and for those who bring their own connections; others use `open`. */
-  constructor(connections: Connections, options: Omit<TikvOptions, 'pd' | 'tls'>) {
+  constructor(connections: Connections, options: ClientOptions) {
     const { environment } = options;
     this.#connections = connections;
     this.#closing = new AbortController();
@@ -88,9 +97,13 @@ export class TikvClient {
     });
   }
 
-  /** Finds the cluster. Rejects with `unavailable` if no placement driver answers within 15 s. */
+  /**
+   * Finds the cluster. Rejects with `unavailable` if no placement driver answers within 15 s, with `invalid` for an address
+   * or TLS files that cannot be used; nothing is left open then.
+   */
   static async open(options: TikvOptions): Promise<TikvClient> {
-    return new TikvClient(await connect(options), options);
+    const environment = { ...nodeEnvironment, ...options.environment };
+    return new TikvClient(await connect({ ...options, environment }), { ...options, environment });
   }
 
   /** The cluster's id, which a new cluster at the same addresses would not have. */
@@ -191,6 +204,17 @@ export class TikvClient {
   }
 
   /**
+   * For snapshots that are read for longer than minutes: the keeper sees to it that nothing of them is collected meanwhile.
+   * It lives until the client is closed.
+   */
+  snapshotKeeper(options: KeeperOptions): Pick<SnapshotKeeper, 'keep'> {
+    this.#closing.signal.throwIfAborted();
+    const keeper = new SnapshotKeeper(this.#session, options);
+    this.#keepers.add(keeper);
+    return keeper;
+  }
+
+  /**
    * Ends reads, waits for commits and for the removal of locks (5 s at most), and closes all connections. Calling
    * it again is harmless.
    */
@@ -199,13 +223,18 @@ export class TikvClient {
     return this.#close;
   }
 
+  /** `close`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async #end(): Promise<void> {
     const { environment, background } = this.#session;
     this.#closing.abort(new TikvError('closed', 'The client is closed'));
     const cancel = environment.scheduler.after(CLOSE_GRACE_MS, () => {
       this.#closed.abort(new TikvError('closed', 'The client is closed'));
     });
-    await Promise.all([...this.#collectors].map((collector) => collector.stop()));
+    await Promise.all([...this.#collectors, ...this.#keepers].map((one) => one.stop()));
     await Promise.allSettled(this.#commits);
     await background.idle();
     cancel();
@@ -214,7 +243,10 @@ export class TikvClient {
   }
 }
 
-interface SessionParts extends Omit<TikvOptions, 'pd' | 'tls'> {
+/** What is left of the options once it is connected. */
+type ClientOptions = Pick<TikvOptions, 'keyPrefix' | 'values'> & { readonly environment: TikvEnvironment };
+
+interface SessionParts extends ClientOptions {
   readonly closing: EndSignal;
   readonly closed: EndSignal;
 }

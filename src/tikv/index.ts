@@ -1,3 +1,6 @@
+/** The public names of the client: all that `npm run pack:tikv` publishes. */
+
+export type { Cancel, Clock, EndSignal, Logger, Random, Scheduler } from '../base/index.ts';
 export type { CallOptions, TikvOptions } from './client.ts';
 export { TikvClient } from './client.ts';
 export type { TikvEnvironment } from './environment.ts';
@@ -6,6 +9,7 @@ export { TikvError } from './errors.ts';
 export type { GcOptions, GcReport } from './gc/collect.ts';
 export { GC_LIFE_MS_MIN } from './gc/collect.ts';
 export type { GcSchedule } from './gc/collector.ts';
+export type { KeeperOptions, KeptSnapshot, SnapshotKeeper } from './gc/keeper.ts';
 export { STORED_KEY_BYTES_MAX } from './keyspace.ts';
 export type { KeyValue } from './snapshot/scan.ts';
 export type { ReadOptions, ScanOptions } from './snapshot/options.ts';

@@ -1,4 +1,4 @@
-import type { TikvClient } from '../../tikv/index.ts';
+import type { SnapshotKeeper, TikvClient } from '../../tikv/index.ts';
 import type { TikvEnvironment } from '../../tikv/index.ts';
 import { admitBatch, closedError, KEY_END } from '../index.ts';
 import type { Batch, Capabilities, CommitResult, Engine, KeyRange, Snapshot } from '../index.ts';
@@ -38,6 +38,7 @@ export class TikvEngine implements Engine {
   readonly #limits: TikvEngineLimits;
   readonly #lanes = new Map<string, CommitLane>();
   readonly #size: SizeEstimate;
+  readonly #keeper: Pick<SnapshotKeeper, 'keep'>;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
   #closing: Promise<void> | undefined;
@@ -50,6 +51,8 @@ export class TikvEngine implements Engine {
     this.#environment = environment;
     this.#limits = limits;
     this.capabilities = { shared: true, durable: true, commitBytesMax: limits.commitBytesMax };
+    const freeMs = limits.garbageLifeMs / 2;
+    this.#keeper = client.snapshotKeeper({ name: options.name ?? 'engram', freeMs });
     this.#size = new SizeEstimate({
       clock,
       range: options.range ?? EVERYTHING,
@@ -114,13 +117,12 @@ export class TikvEngine implements Engine {
     const { clock } = this.#environment;
     const takenMs = clock.nowMs();
     const gate = {
-      ...{ clock, isClosed },
-      signal: this.#ended.signal,
-      snapshotMsMax: this.#limits.garbageLifeMs / 2,
+      ...{ isClosed, signal: this.#ended.signal },
       track: <T>(promise: Promise<T>) => this.#track(promise),
     };
     try {
-      return new TikvEngineSnapshot(gate, await this.#client.snapshot(), takenMs);
+      const snapshot = await this.#client.snapshot();
+      return new TikvEngineSnapshot(gate, snapshot, this.#keeper.keep(snapshot.timestamp, takenMs));
     } catch (error) {
       throw engineError('read', error);
     }

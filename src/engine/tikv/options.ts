@@ -12,6 +12,8 @@ export interface TikvEngineOptions {
   readonly keyPrefix?: Bytes;
   /** The keys that are this engine's own, which `sizeBytes` counts. @default all below `keyPrefix` */
   readonly range?: KeyRange;
+  /** Who this is, for those who ask the placement driver who keeps old versions. @default `engram` */
+  readonly name?: string;
   /** Says whether this node is the one to collect old versions. @default they are left to somebody else */
   readonly collectsGarbage?: () => boolean;
   /** Ends `open`, which otherwise waits for the placement drivers for ever. */
@@ -22,7 +24,7 @@ export interface TikvEngineOptions {
 export interface TikvEngineLimits extends LaneLimits {
   /** A commit of up to 4 MiB in one region takes one phase; a larger one two. */
   readonly commitBytesMax: number;
-  /** How long old versions are kept, and so twice how long a snapshot may be read. */
+  /** How long old versions are kept; those that a snapshot shows for as long as it is read (see `SnapshotKeeper`). */
   readonly garbageLifeMs: number;
   readonly garbageEveryMs: number;
   /** A close gives reads so long to end by themselves. */

@@ -1,32 +1,29 @@
 import { assert, eitherSignal } from '../../base/index.ts';
-import type { Bytes, Clock } from '../../base/index.ts';
-import type { TikvSnapshot } from '../../tikv/index.ts';
-import { assertKey, closedError, EngineError, SCAN_BATCH_BYTES_MAX } from '../index.ts';
+import type { Bytes } from '../../base/index.ts';
+import type { KeptSnapshot, TikvSnapshot } from '../../tikv/index.ts';
+import { assertKey, closedError, SCAN_BATCH_BYTES_MAX } from '../index.ts';
 import type { Entry, ScanRange, Snapshot } from '../index.ts';
 import { engineError } from './errors.ts';
 
 /** The engine, as its snapshots see it. */
 export interface ReadGate {
-  readonly clock: Clock;
   isClosed(): boolean;
   /** Aborted when what is still being read has to end, because the engine is closed. */
   readonly signal: AbortSignal;
-  /** Reads at a snapshot that is older than this are refused: what they would read may be collected already. */
-  readonly snapshotMsMax: number;
   track<T>(promise: Promise<T>): Promise<T>;
 }
 
-/** A timestamp of TiKV: it holds nothing there, so that it must not be read at for long (see `snapshotMsMax`). */
+/** A timestamp of TiKV, and what keeps old versions there until the snapshot is disposed. */
 export class TikvEngineSnapshot implements Snapshot {
   readonly #gate: ReadGate;
   readonly #inner: TikvSnapshot;
-  readonly #takenMs: number;
+  readonly #kept: KeptSnapshot;
   readonly #disposed = new AbortController();
 
-  constructor(gate: ReadGate, inner: TikvSnapshot, takenMs: number) {
+  constructor(gate: ReadGate, inner: TikvSnapshot, kept: KeptSnapshot) {
     this.#gate = gate;
     this.#inner = inner;
-    this.#takenMs = takenMs;
+    this.#kept = kept;
   }
 
   async get(key: Bytes): Promise<Bytes | undefined> {
@@ -66,17 +63,18 @@ export class TikvEngineSnapshot implements Snapshot {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposed.abort();
+    this.#kept.release();
     return Promise.resolve();
   }
 
   #assertReadable(): void {
-    const { clock, snapshotMsMax } = this.#gate;
     if (this.#gate.isClosed()) throw closedError('engine');
     if (this.#disposed.signal.aborted) throw closedError('snapshot');
-    if (clock.nowMs() - this.#takenMs <= snapshotMsMax) return;
-    const seconds = Math.round(snapshotMsMax / 1000);
-    const message = `Cannot read at a snapshot of TiKV that is older than ${seconds} s: what it shows may be collected`;
-    throw new EngineError('snapshot_lost', message);
+    try {
+      this.#kept.verify();
+    } catch (error) {
+      throw engineError('read', error);
+    }
   }
 
   async #read<T>(reading: Promise<T>): Promise<T> {

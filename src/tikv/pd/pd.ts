@@ -60,8 +60,8 @@ export interface PlacementDriver {
   /**
    * Asks that what is visible at `safePoint` and later is kept.
    *
-   * @param ttlSeconds how long; `SERVICE_TTL_FOREVER` for `gc_worker`; 0 withdraws.
-   * @returns the smallest safe point of all services.
+   * @param request its `ttlSeconds`: how long; `SERVICE_TTL_FOREVER` for `gc_worker`; 0 withdraws.
+   * @returns the smallest safe point of all services. Larger than the one that was asked for: that was not taken.
    */
   updateServiceSafePoint(request: ServiceSafePoint, backoff?: Backoff): Promise<bigint>;
   /** Lets the stores collect what is not visible at `safePoint` or later. Returns the safe point that holds. */

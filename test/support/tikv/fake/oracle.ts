@@ -12,9 +12,15 @@ export function physicalOf(timestamp: bigint): bigint {
 }
 
 export class Oracle {
+  readonly #clockMs: () => number;
   #physicalMs = 0;
   #logical = 0;
   #offsetMs = 0;
+
+  /** @param clockMs milliseconds since 1970. @default the machine's clock */
+  constructor(clockMs = () => Date.now()) {
+    this.#clockMs = clockMs;
+  }
 
   /** Moves its clock; back as well, which holds the milliseconds where they are until time has caught up. */
   shift(ms: number): void {
@@ -28,7 +34,7 @@ export class Oracle {
 
   /** Reserves `count`, and answers the largest of them. */
   take(count: number): { readonly physicalMs: number; readonly logical: number } {
-    const nowMs = Date.now() + this.#offsetMs;
+    const nowMs = this.#clockMs() + this.#offsetMs;
     if (nowMs > this.#physicalMs) {
       this.#physicalMs = nowMs;
       this.#logical = 0;

@@ -174,8 +174,12 @@ export class PdService {
     TTL,
     safePoint,
   }: Request<'UpdateServiceGCSafePoint'>): Answer<'UpdateServiceGCSafePoint'> {
-    const { service, claim } = this.#group.safePoints.claim(serviceId.toString(), TTL, safePoint);
-    return { serviceId: Buffer.from(service), TTL: claim.expires, minSafePoint: claim.safePoint };
+    const { service, ttlSeconds, minSafePoint } = this.#group.safePoints.claim({
+      service: serviceId.toString(),
+      ttlSeconds: TTL,
+      safePoint,
+    });
+    return { serviceId: Buffer.from(service), TTL: ttlSeconds, minSafePoint };
   }
 
   /** One block after the other, in the order of the requests. */

@@ -19,7 +19,7 @@ const recordedMax = 10_000;
 export class World {
   readonly clusterId = 7_300_000_000_000_000_001n;
   readonly mvcc = new Mvcc();
-  readonly oracle = new Oracle();
+  readonly oracle: Oracle;
   readonly faults = new FaultPlan();
   readonly topology: Topology;
   /** What the client did that no client may do. */
@@ -35,8 +35,9 @@ export class World {
   readonly #maxTs = new Map<bigint, MaxTs>();
   readonly #timers = new Map<NodeJS.Timeout, () => void>();
 
-  constructor(topology: Topology, stores: readonly bigint[]) {
+  constructor(topology: Topology, stores: readonly bigint[], oracle = new Oracle()) {
     this.topology = topology;
+    this.oracle = oracle;
     for (const store of stores) this.#maxTs.set(store, new MaxTs());
   }
 
