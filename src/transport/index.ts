@@ -4,6 +4,8 @@ export type { ByteSource } from './byte-source.ts';
 export { TransportError, type TransportErrorCode } from './errors.ts';
 export {
   HttpBodyError,
+  type BodyStream,
+  type BodyStreamOptions,
   type HttpBodyErrorCode,
   type HttpExchange,
   type HttpHandler,

@@ -2,9 +2,10 @@ import type { Socket } from 'node:net';
 import type { Clock, Logger, RareLog, Scheduler } from '../base/index.ts';
 import { Arrivals, Deadlines, GrpcCalls, MessageBudget } from './grpc/index.ts';
 import type { HttpHandler } from './http/exchange.ts';
-import { Http1Server } from './http/http1.ts';
+import { defaultHttp1Limits, Http1Server } from './http/http1.ts';
 import { serveHttpStream } from './http/http2-exchange.ts';
 import type { BodyMemory } from './http/request-body.ts';
+import { SlowSenders } from './http/slow-senders.ts';
 import {
   defaultHttp2Limits,
   Http2Connection,
@@ -56,6 +57,8 @@ class TransportServer implements GrpcServer {
   readonly #calls: GrpcCalls;
   readonly #budget = new MessageBudget(beginningBytesMax);
   readonly #http1: Http1Server | undefined;
+  /** For requests over HTTP/2 that are not gRPC: as for those over HTTP/1.1. */
+  readonly #senders = new SlowSenders(defaultHttp1Limits);
   readonly #listeners: Listener[] = [];
   readonly #connections = new Set<Http2Connection>();
   #isClosing = false;
@@ -118,6 +121,7 @@ class TransportServer implements GrpcServer {
     this.#isClosing = true;
     for (const connection of this.#connections) connection.destroy();
     this.#http1?.close();
+    this.#senders.close();
     for (const listener of this.#listeners) listener.destroy();
     this.#deadlines.close();
     this.#arrivals.close();
@@ -153,12 +157,14 @@ class TransportServer implements GrpcServer {
   #environment({ isSecure, traffic }: Listener): ListenerEnvironment {
     const { http, clock, scheduler, onFault } = this.#options;
     const calls = this.#calls;
+    const senders = this.#senders;
     const handler: Http2Handler = {
       request: (stream) => {
         if (http === undefined || traffic === 'grpc' || (traffic !== 'http' && isForGrpc(stream))) {
           calls.request(stream);
         } else {
-          serveHttpStream(stream, isSecure, http, onFault, this.#memoryOf(stream.peer));
+          const memory = this.#memoryOf(stream.peer);
+          serveHttpStream(stream, { isSecure, handler: http, onFault, memory, senders });
         }
       },
     };

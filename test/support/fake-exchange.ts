@@ -1,4 +1,12 @@
-import { HttpBodyError, type HttpExchange, type HttpHeaders } from '../../src/transport/index.ts';
+import { RequestBody } from '../../src/transport/http/request-body.ts';
+import { SlowSenders } from '../../src/transport/http/slow-senders.ts';
+import {
+  HttpBodyError,
+  type BodyStream,
+  type BodyStreamOptions,
+  type HttpExchange,
+  type HttpHeaders,
+} from '../../src/transport/index.ts';
 
 export interface FakeRequest {
   readonly method?: string;
@@ -8,6 +16,8 @@ export interface FakeRequest {
   readonly secure?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** More of the body comes, by `send`. */
+  readonly isOpen?: boolean;
   /** Bytes that the client takes before it falls behind. Default: any number. */
   readonly windowBytes?: number;
 }
@@ -29,6 +39,7 @@ export class FakeExchange implements HttpExchange {
   isStreamed = false;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #body: Buffer;
+  readonly #isOpen: boolean;
   #windowBytes: number;
   #isBehind = false;
   #drainListeners: (() => void)[] = [];
@@ -45,6 +56,7 @@ export class FakeExchange implements HttpExchange {
     this.secure = request.secure ?? false;
     this.#headers = request.headers ?? {};
     this.#body = Buffer.from(request.body ?? '');
+    this.#isOpen = request.isOpen ?? false;
     this.#windowBytes = request.windowBytes ?? Infinity;
   }
 
@@ -63,6 +75,29 @@ export class FakeExchange implements HttpExchange {
   body(bytesMax: number): Promise<Buffer> {
     if (this.#body.length <= bytesMax) return Promise.resolve(this.#body);
     return Promise.reject(new HttpBodyError('tooLarge', 'too large'));
+  }
+
+  /** Bytes of a body that comes bit by bit which the client may send again. */
+  consumedBytes = 0;
+  readonly #stream = new RequestBody({
+    consumed: (bytes) => (this.consumedBytes += bytes),
+    memory: { take: () => true, give: () => undefined },
+    senders: new SlowSenders({ requestMsMax: 60_000, checkMs: 1000 }),
+    onOverdue: () => this.destroy(),
+  });
+
+  stream(options: BodyStreamOptions): BodyStream {
+    const body = this.#stream.stream(options);
+    if (this.#body.length > 0) this.send(this.#body);
+    if (!this.#isOpen) this.#stream.complete();
+    return body;
+  }
+
+  /** The client sends more, and says with `isLast` that nothing follows. */
+  send(text: string | Buffer, isLast = false): void {
+    const bytes = Buffer.from(text as string);
+    this.#stream.data(bytes, 0, bytes.length);
+    if (isLast) this.#stream.complete();
   }
 
   respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void {

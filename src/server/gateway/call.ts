@@ -1,4 +1,10 @@
-import { GrpcCode, type Call, type HttpExchange } from '../../transport/index.ts';
+import {
+  GrpcCode,
+  type BodyStream,
+  type BodyStreamOptions,
+  type Call,
+  type HttpExchange,
+} from '../../transport/index.ts';
 
 /** Timers take no longer delay; a client that waits for 24 days has another reason to give up. */
 const timerMsMax = 0x7fffffff;
@@ -61,6 +67,11 @@ export abstract class GatewayCall implements Call {
   /** The whole request. Rejects with HttpBodyError. */
   body(bytesMax: number): Promise<Buffer> {
     return this.exchange.body(bytesMax);
+  }
+
+  /** The request while it comes. */
+  stream(options: BodyStreamOptions): BodyStream {
+    return this.exchange.stream(options);
   }
 
   onCancel(run: (code: number) => void): void {

@@ -1,6 +1,7 @@
 import {
   GrpcCode,
   HttpBodyError,
+  type BidiHandler,
   type GrpcStatus,
   type HttpExchange,
   type Method,
@@ -15,6 +16,7 @@ import type { PathHandler } from '../http/mux.ts';
 import type { GatewayCall, GatewayCallOptions } from './call.ts';
 import { decodeJson, type DecodedJson } from './json-decoder.ts';
 import { JsonProblem } from './json-reader.ts';
+import { JsonRequests } from './json-requests.ts';
 import { GATEWAY_ROUTES, type GatewayRoute } from './routes.ts';
 import {
   DEADLINE_EXCEEDED,
@@ -24,7 +26,7 @@ import {
   invalidArgument,
   statusJson,
 } from './status.ts';
-import { GatewayStreamCall, type RequestSource } from './stream-call.ts';
+import { GatewayStreamCall } from './stream-call.ts';
 import { parseTimeoutMs } from './timeout.ts';
 import { GatewayUnaryCall } from './unary-call.ts';
 
@@ -131,28 +133,40 @@ class Gateway {
   }
 
   #stream(target: Target, options: GatewayCallOptions, isEmptied: boolean): void {
-    const { method } = target;
     const onFault = (error: unknown): void => this.#options.onFault(error, target.path);
     const call = new GatewayStreamCall(options, target.response, onFault);
     // What is wrong before there is a stream is told as in a call with one answer.
     const refuse = (status: GrpcStatus): void => {
       if (call.finish()) fail(options.exchange, status);
     };
-    void this.#begin(call, { target, isEmptied, refuse }, (text) => {
-      if (method.kind === 'bidi') {
-        const refusal = this.#refusal(call);
-        if (refusal !== undefined) {
-          call.end(refusal);
-          return;
-        }
-        method.handle(call);
-        call.receive(this.#requests(target, text, call));
-        return;
-      }
-      const request = this.#onlyMessage(target, text);
-      if (!(request instanceof Uint8Array)) refuse(request);
-      else (method.handle as ServerStreamHandler)(request, call);
-    });
+    const beginning = { target, isEmptied, refuse };
+    if (target.method.kind === 'serverStream') {
+      const handle = target.method.handle as ServerStreamHandler;
+      void this.#begin(call, beginning, (text) => {
+        const request = this.#onlyMessage(target, text);
+        if (request instanceof Uint8Array) handle(request, call);
+        else refuse(request);
+      });
+    } else if (isEmptied) void this.#begin(call, beginning, () => this.#converse(target, call, true));
+    else this.#converse(target, call, false);
+  }
+
+  /** Both sides send as long as they like. `isEmptied`: the client has nothing to send. */
+  #converse(target: Target, call: GatewayStreamCall, isEmptied: boolean): void {
+    const refusal = this.#refusal(call);
+    if (refusal !== undefined) {
+      call.end(refusal);
+      return;
+    }
+    try {
+      (target.method.handle as BidiHandler)(call);
+    } catch (error) {
+      call.end(INTERNAL);
+      this.#options.onFault(error, target.path);
+      return;
+    }
+    if (isEmptied) call.receive({ next: () => undefined });
+    else if (!call.ended) call.receive(this.#requests(target, call));
   }
 
   /** Reads the body and goes on with its text. */
@@ -191,25 +205,15 @@ class Gateway {
     return this.#tooLarge(bytes) ?? bytes;
   }
 
-  /** The messages of a stream: one value behind the other, up to the first that cannot be read, as etcd takes them. */
-  #requests({ request }: Target, text: string, call: GatewayStreamCall): RequestSource {
-    let at = 0;
-    return {
-      next: () => {
-        let decoded: DecodedJson | undefined;
-        try {
-          decoded = decodeJson(request, text, at);
-        } catch (error) {
-          if (!(error instanceof JsonProblem)) throw error;
-        }
-        if (decoded === undefined) return undefined;
-        at = decoded.end;
-        const refusal = this.#tooLarge(decoded.bytes);
-        if (refusal === undefined) return decoded.bytes;
-        call.fail(refusal);
-        return undefined;
-      },
-    };
+  #requests({ request }: Target, call: GatewayStreamCall): JsonRequests {
+    return new JsonRequests({
+      open: (options) => call.stream(options),
+      shape: request,
+      bytesMax: this.#bodyBytesMax,
+      refuse: (message) => this.#tooLarge(message),
+      onMore: () => call.wake(),
+      onRefused: (status) => call.fail(status),
+    });
   }
 
   #tooLarge({ length }: Uint8Array): GrpcStatus | undefined {

@@ -1,6 +1,7 @@
 /**
  * JSON's grammar as Go's encoding/json checks it, which is what etcd's gateway reads a body with first: where a value
- * ends, or what is wrong with it in Go's words. Runs only to explain a body that could not be read.
+ * ends, or what is wrong with it in Go's words. As in Go it is a machine that is given one byte after the other, so that it
+ * can stop wherever the bytes do.
  */
 
 import { goQuotedRune } from '../../base/index.ts';
@@ -18,206 +19,254 @@ export type Scanned = { readonly end: number } | { readonly problem: string } | 
 
 /** Scans the value that begins at `start`, of text in which a character is a byte. */
 export function scanLikeGo(text: string, start: number): Scanned {
-  let at = start;
-  while (isSpace(text.charCodeAt(at))) at++;
-  if (at >= text.length) return undefined;
-  const scanner = new Scanner(text, at);
-  try {
-    scanner.value();
-    return { end: scanner.position };
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    return error.message === TOO_MANY ? 'tooMany' : { problem: error.message };
-  }
+  const scanned = new GoScanner().scan(Buffer.from(text.slice(start), 'latin1'), true);
+  if (scanned === 'more') throw new Error('A scan to the end has a result');
+  return typeof scanned === 'object' && 'end' in scanned ? { end: start + scanned.end } : scanned;
 }
-
-class Problem extends Error {}
-
-const TOO_MANY = 'too many tokens';
-
-/** Where a plain run of characters ends in a string. */
-const SPECIAL = /["\\\x00-\x1f]/g;
 
 export function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
+// What may come next. A value, a name or its colon, or what follows a value inside an array or object; space may come before.
+const VALUE = 0;
+const VALUE_OR_END = 1;
+const NAME = 2;
+const NAME_OR_END = 3;
+const COLON = 4;
+const BEHIND_VALUE = 5;
+// Inside a string.
+const STRING = 6;
+const ESCAPE = 7;
+const HEX = 8;
+// Inside true, false or null.
+const LITERAL = 9;
+// Inside a number, behind the part that the name says. With one of the first four it may end.
+const ZERO = 10;
+const DIGITS = 11;
+const FRACTION = 12;
+const EXPONENT = 13;
+const MINUS = 14;
+const DOT = 15;
+const E = 16;
+const SIGN = 17;
+// The value has ended.
+const DONE = 18;
+
 const OBJECT = 0;
 const ARRAY = 1;
-const LITERALS: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
+const LITERALS: Readonly<Record<number, string>> = { 0x74: 'true', 0x66: 'false', 0x6e: 'null' };
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const ESCAPABLE = new Set([...'bfnrt\\/"'].map((char) => char.charCodeAt(0)));
 
-class Scanner {
-  position: number;
-  readonly #text: string;
+class Problem extends Error {}
+
+const TOO_MANY = 'too many tokens';
+
+/** Finds the end of one value in bytes that come bit by bit. */
+export class GoScanner {
+  #state = VALUE;
+  #position = 0;
   /** The arrays and objects that are open. A list, because the stack has no room for ten thousand calls. */
   readonly #open: number[] = [];
+  #isName = false;
+  #literal = '';
+  /** Characters of the literal, or digits of the escape sequence, that were read. */
+  #read = 0;
   #tokens = 0;
 
-  constructor(text: string, start: number) {
-    this.#text = text;
-    this.position = start;
+  /** Something other than space has come. */
+  get hasBegun(): boolean {
+    return this.#tokens > 0;
   }
 
-  value(): void {
-    do {
-      if (this.#begin()) this.#behindValue();
-    } while (this.#open.length > 0);
-  }
-
-  /** Reads what begins here; false when an array or object began, of which a value comes next. */
-  #begin(): boolean {
-    const char = this.#next();
-    this.#count();
-    switch (char) {
-      case '{':
-        this.#push(OBJECT);
-        if (this.#peek() === '}') {
-          this.position++;
-          this.#open.pop();
-          return true;
-        }
-        this.#key();
-        return false;
-      case '[':
-        this.#push(ARRAY);
-        if (this.#peek() !== ']') return false;
-        this.position++;
-        this.#open.pop();
-        return true;
-      case '"':
-        this.#string();
-        return true;
-      case 't':
-      case 'f':
-      case 'n':
-        this.#literal(LITERALS[char]!);
-        return true;
-      default:
-        this.#number(char);
-        return true;
+  /**
+   * `bytes` begins where it did in the call before, and is as long or longer; nothing of it is read twice. `more`: the
+   * value goes on behind `bytes`, which are not all (`isComplete`).
+   */
+  scan(bytes: Uint8Array, isComplete: boolean): Scanned | 'more' {
+    try {
+      this.#run(bytes);
+      if (this.#state === DONE) return { end: this.#position };
+      if (!isComplete) return 'more';
+      if (!this.hasBegun) return undefined;
+      // A number alone has no end of its own.
+      if (this.#open.length === 0 && this.#isNumber()) return { end: this.#position };
+      return { problem: 'unexpected EOF' };
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return error.message === TOO_MANY ? 'tooMany' : { problem: error.message };
     }
   }
 
-  /** Behind a value: closes what ends there, and goes on to the next value. */
-  #behindValue(): void {
-    while (this.#open.length > 0) {
-      const isObject = this.#open.at(-1) === OBJECT;
-      const char = this.#next();
-      if (char === ',') {
-        if (isObject) this.#key();
+  #run(bytes: Uint8Array): void {
+    while (this.#position < bytes.length && this.#state !== DONE) {
+      if (this.#state === STRING) this.#skipPlain(bytes);
+      const byte = bytes[this.#position];
+      if (byte === undefined) return;
+      if (this.#state <= BEHIND_VALUE) {
+        if (!isSpace(byte)) this.#between(byte);
+      } else if (this.#state <= LITERAL) this.#inText(byte);
+      else if (!this.#inNumber(byte)) {
+        // The byte belongs to what follows the number.
+        this.#ended();
+        continue;
+      }
+      this.#position++;
+    }
+  }
+
+  /** What means nothing in a string is most of a request. */
+  #skipPlain(bytes: Uint8Array): void {
+    let at = this.#position;
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at]!;
+      if (byte === QUOTE || byte === BACKSLASH || byte < 0x20) break;
+    }
+    this.#position = at;
+  }
+
+  #between(byte: number): void {
+    const char = String.fromCharCode(byte);
+    switch (this.#state) {
+      case VALUE_OR_END:
+        if (char === ']') this.#close();
+        else this.#value(byte);
+        return;
+      case NAME_OR_END:
+        if (char === '}') this.#close();
+        else this.#name(byte);
+        return;
+      case NAME:
+        this.#name(byte);
+        return;
+      case COLON:
+        if (char !== ':') throw unexpected(byte, 'after object key');
+        this.#state = VALUE;
+        return;
+      case BEHIND_VALUE: {
+        const isObject = this.#open.at(-1) === OBJECT;
+        if (char === ',') this.#state = isObject ? NAME : VALUE;
+        else if (char === (isObject ? '}' : ']')) this.#close();
+        else throw unexpected(byte, isObject ? 'after object key:value pair' : 'after array element');
         return;
       }
-      if (char !== (isObject ? '}' : ']')) {
-        throw unexpected(char, isObject ? 'after object key:value pair' : 'after array element');
-      }
-      this.#open.pop();
+      default:
+        this.#value(byte);
     }
   }
 
-  #push(kind: number): void {
-    this.#open.push(kind);
-    if (this.#open.length > jsonDepthMax) {
-      throw unexpected(this.#text[this.position - 1]!, 'exceeded max depth');
+  #value(byte: number): void {
+    this.#count();
+    const char = String.fromCharCode(byte);
+    const literal = LITERALS[byte];
+    if (char === '{' || char === '[') {
+      this.#open.push(char === '{' ? OBJECT : ARRAY);
+      if (this.#open.length > jsonDepthMax) throw unexpected(byte, 'exceeded max depth');
+      this.#state = char === '{' ? NAME_OR_END : VALUE_OR_END;
+    } else if (byte === QUOTE) {
+      this.#isName = false;
+      this.#state = STRING;
+    } else if (literal !== undefined) {
+      this.#literal = literal;
+      this.#read = 1;
+      this.#state = LITERAL;
+    } else if (char === '-') this.#state = MINUS;
+    else if (isDigit(byte)) this.#state = char === '0' ? ZERO : DIGITS;
+    else throw unexpected(byte, 'looking for beginning of value');
+  }
+
+  #name(byte: number): void {
+    this.#count();
+    if (byte !== QUOTE) throw unexpected(byte, 'looking for beginning of object key string');
+    this.#isName = true;
+    this.#state = STRING;
+  }
+
+  #inText(byte: number): void {
+    switch (this.#state) {
+      case STRING:
+        if (byte === BACKSLASH) {
+          this.#count();
+          this.#state = ESCAPE;
+        } else if (byte !== QUOTE) throw unexpected(byte, 'in string literal');
+        else if (this.#isName) this.#state = COLON;
+        else this.#ended();
+        return;
+      case ESCAPE:
+        this.#read = 0;
+        if (byte === 0x75) this.#state = HEX;
+        else if (ESCAPABLE.has(byte)) this.#state = STRING;
+        else throw unexpected(byte, 'in string escape code');
+        return;
+      case HEX:
+        if (!isHex(byte)) throw unexpected(byte, 'in \\u hexadecimal character escape');
+        if (++this.#read === 4) this.#state = STRING;
+        return;
+      default: {
+        const expected = this.#literal[this.#read]!;
+        if (byte !== expected.charCodeAt(0)) {
+          throw unexpected(byte, `in literal ${this.#literal} (expecting '${expected}')`);
+        }
+        if (++this.#read === this.#literal.length) this.#ended();
+      }
     }
+  }
+
+  /** False: the number ends before the byte. */
+  #inNumber(byte: number): boolean {
+    const isE = byte === 0x65 || byte === 0x45;
+    const before = this.#state;
+    if (before === MINUS || before === DOT || before === E || before === SIGN) {
+      if (before === E && (byte === 0x2b || byte === 0x2d)) this.#state = SIGN;
+      else if (!isDigit(byte)) throw unexpected(byte, NUMBER_PARTS[before]!);
+      else if (before === MINUS) this.#state = byte === 0x30 ? ZERO : DIGITS;
+      else this.#state = before === DOT ? FRACTION : EXPONENT;
+      return true;
+    }
+    if (isDigit(byte)) return before !== ZERO;
+    if (byte === 0x2e && (before === ZERO || before === DIGITS)) this.#state = DOT;
+    else if (isE && before !== EXPONENT) this.#state = E;
+    else return false;
+    return true;
+  }
+
+  #isNumber(): boolean {
+    return this.#state >= ZERO && this.#state <= EXPONENT;
+  }
+
+  #close(): void {
+    this.#open.pop();
+    this.#ended();
+  }
+
+  #ended(): void {
+    this.#state = this.#open.length === 0 ? DONE : BEHIND_VALUE;
   }
 
   #count(): void {
     if (++this.#tokens > jsonTokensMax) throw new Problem(TOO_MANY);
   }
-
-  #key(): void {
-    const char = this.#next();
-    this.#count();
-    if (char !== '"') throw unexpected(char, 'looking for beginning of object key string');
-    this.#string();
-    const colon = this.#next();
-    if (colon !== ':') throw unexpected(colon, 'after object key');
-  }
-
-  #string(): void {
-    for (;;) {
-      SPECIAL.lastIndex = this.position;
-      this.position = SPECIAL.exec(this.#text)?.index ?? this.#text.length;
-      const char = this.#char();
-      if (char === '"') return;
-      if (char !== '\\') throw unexpected(char, 'in string literal');
-      this.#escape();
-    }
-  }
-
-  #escape(): void {
-    this.#count();
-    const char = this.#char();
-    if (char === 'u') {
-      for (let i = 0; i < 4; i++) {
-        const digit = this.#char();
-        if (!/[0-9a-fA-F]/.test(digit)) throw unexpected(digit, 'in \\u hexadecimal character escape');
-      }
-    } else if (!'bfnrt\\/"'.includes(char)) {
-      throw unexpected(char, 'in string escape code');
-    }
-  }
-
-  #literal(word: string): void {
-    for (const expected of word.slice(1)) {
-      const char = this.#char();
-      if (char !== expected) throw unexpected(char, `in literal ${word} (expecting '${expected}')`);
-    }
-  }
-
-  #number(first: string): void {
-    let char = first;
-    if (char === '-') {
-      char = this.#char();
-      if (!isDigit(char)) throw unexpected(char, 'in numeric literal');
-    } else if (!isDigit(char)) {
-      throw unexpected(char, 'looking for beginning of value');
-    }
-    if (char !== '0') this.#digits();
-    if (this.#text[this.position] === '.') {
-      this.position++;
-      const digit = this.#char();
-      if (!isDigit(digit)) throw unexpected(digit, 'after decimal point in numeric literal');
-      this.#digits();
-    }
-    const mark = this.#text[this.position];
-    if (mark !== 'e' && mark !== 'E') return;
-    this.position++;
-    let digit = this.#char();
-    if (digit === '+' || digit === '-') digit = this.#char();
-    if (!isDigit(digit)) throw unexpected(digit, 'in exponent of numeric literal');
-    this.#digits();
-  }
-
-  #digits(): void {
-    while (this.position < this.#text.length && isDigit(this.#text[this.position]!)) this.position++;
-  }
-
-  /** The next character that is not space. */
-  #next(): string {
-    const char = this.#peek();
-    this.position++;
-    return char;
-  }
-
-  #peek(): string {
-    while (isSpace(this.#text.charCodeAt(this.position))) this.position++;
-    if (this.position >= this.#text.length) throw new Problem('unexpected EOF');
-    return this.#text[this.position]!;
-  }
-
-  #char(): string {
-    if (this.position >= this.#text.length) throw new Problem('unexpected EOF');
-    return this.#text[this.position++]!;
-  }
 }
 
-function isDigit(char: string): boolean {
-  return char >= '0' && char <= '9';
+const NUMBER_PARTS: Readonly<Record<number, string>> = {
+  [MINUS]: 'in numeric literal',
+  [DOT]: 'after decimal point in numeric literal',
+  [E]: 'in exponent of numeric literal',
+  [SIGN]: 'in exponent of numeric literal',
+};
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }
 
-function unexpected(char: string, context: string): Problem {
-  return new Problem(`invalid character ${quoted(char)} ${context}`);
+function isHex(byte: number): boolean {
+  return isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66);
+}
+
+function unexpected(byte: number, context: string): Problem {
+  return new Problem(`invalid character ${quoted(String.fromCharCode(byte))} ${context}`);
 }
 
 /** Go's `quoteChar`: as `%q`, but between single quotes. */

@@ -21,8 +21,8 @@ const messageOverheadBytes = 256;
 
 /** What the client has sent, as messages. */
 export interface RequestSource {
-  /** The next message; undefined when there is no further one. */
-  next(): Uint8Array | undefined;
+  /** The next message; `later` when it has not come yet, and undefined when there is no further one. */
+  next(): Uint8Array | 'later' | undefined;
 }
 
 /** Requests are decoded this long in one turn of the event loop. */
@@ -30,8 +30,8 @@ const sliceMsMax = 1;
 
 /**
  * A call with a stream of answers: a line of `{"result":...}` each, and one of `{"error":...}` if it fails. The requests of
- * the client are known as a whole before the call begins, as with etcd's gateway over HTTP/1.1; they are decoded one by one
- * as the handler takes them.
+ * the client are decoded one by one, while they come and as the handler takes them; answers do not wait for the last of
+ * them. (Go's server of HTTP/1.1 lets etcd answer only when the request has ended; its server of HTTP/2 does as this one.)
  */
 export class GatewayStreamCall extends GatewayCall implements BidiStream {
   readonly #response: MessageShape;
@@ -102,9 +102,14 @@ export class GatewayStreamCall extends GatewayCall implements BidiStream {
     this.#feed();
   }
 
-  /** Gives the handler, which has been called, what the client has sent. */
+  /** Gives the handler, which has been called, what the client sends. */
   receive(requests: RequestSource): void {
     this.#requests = requests;
+    this.#feed();
+  }
+
+  /** The source may have something that it did not have before. */
+  wake(): void {
     this.#feed();
   }
 
@@ -174,7 +179,7 @@ export class GatewayStreamCall extends GatewayCall implements BidiStream {
     const untilMs = performance.now() + sliceMsMax;
     while (!this.#isPaused && !this.ended) {
       const request = requests.next();
-      if (this.ended) return;
+      if (this.ended || request === 'later') return;
       if (request === undefined) {
         this.#requests = undefined;
         this.#onHalfClose?.();

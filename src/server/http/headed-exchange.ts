@@ -1,4 +1,4 @@
-import type { HttpExchange, HttpHeaders } from '../../transport/index.ts';
+import type { BodyStream, BodyStreamOptions, HttpExchange, HttpHeaders } from '../../transport/index.ts';
 
 /** An exchange whose answer has some headers more. */
 export class HeadedExchange implements HttpExchange {
@@ -44,6 +44,10 @@ export class HeadedExchange implements HttpExchange {
 
   body(bytesMax: number): Promise<Buffer> {
     return this.#exchange.body(bytesMax);
+  }
+
+  stream(options: BodyStreamOptions): BodyStream {
+    return this.#exchange.stream(options);
   }
 
   respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void {

@@ -21,6 +21,8 @@ export interface HttpExchange {
   header(name: string): string | undefined;
   /** The whole body. Rejects with HttpBodyError when it is longer than `bytesMax` or the client is gone before its end. */
   body(bytesMax: number): Promise<Buffer>;
+  /** The body while it comes, instead of `body`. That the client is gone is told by `onCancel` alone. */
+  stream(options: BodyStreamOptions): BodyStream;
   /** Answers with all of the body at once; the exchange adds `content-length`, and leaves the body of a HEAD out. */
   respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void;
   /** Answers with a body of unknown length, which `write` and `finish` send; to a HEAD none is sent. */
@@ -35,6 +37,33 @@ export interface HttpExchange {
   destroy(): void;
   /** Runs once if the client goes, or the answer is broken off, before it is complete. */
   onCancel(run: () => void): void;
+}
+
+/**
+ * A request body that is read while it comes, over either version of HTTP. Its reader looks at what there is, takes what it
+ * has understood, and asks for more when it cannot go on; a client whose server does not ask can send no more than a window.
+ * It may take its time to begin something after something was taken, but what it has begun has to come within the time of a
+ * whole request, or the exchange is broken off.
+ */
+export interface BodyStream {
+  /** What has come and was not taken. Valid until `take`, and until more comes. */
+  readonly bytes: Buffer;
+  /** Nothing comes after `bytes`. */
+  readonly isComplete: boolean;
+  /** Drops the first `count` of `bytes`. */
+  take(count: number): void;
+  /** Lets the client send more than there is; `onData` runs once, when something has come or the body is complete. */
+  more(): void;
+  /** Nothing more will be read: what comes is thrown away. */
+  discard(): void;
+}
+
+export interface BodyStreamOptions {
+  /** A reader may leave so much untaken and ask for more. */
+  readonly bytesMax: number;
+  readonly onData: () => void;
+  /** `tooLarge`: more was asked for than `bytesMax`, or there is no memory; what comes is thrown away. */
+  readonly onError: (error: HttpBodyError) => void;
 }
 
 /** Names are lower case: HTTP/2 allows no other. */

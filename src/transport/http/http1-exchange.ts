@@ -1,12 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { HttpBodyError, type HttpExchange, type HttpHeaders } from './exchange.ts';
+import {
+  HttpBodyError,
+  type BodyStream,
+  type BodyStreamOptions,
+  type HttpExchange,
+  type HttpHeaders,
+} from './exchange.ts';
 import { RequestBody, type BodyMemory } from './request-body.ts';
+import type { SlowSenders } from './slow-senders.ts';
 
-/** A body may come in so many parts, whatever their size; in more if they have so many bytes on average. */
+/**
+ * A body may come in so many parts, whatever their size; in more if they have so many bytes on average. One that is read
+ * while it comes may have so many each second.
+ */
 const CRUMBS_MAX = 4096;
 const CRUMB_BYTES = 16;
+const CRUMBS_MS = 1000;
+
+/** What a client may send of a body beyond what was asked for, as the window of HTTP/2's streams. */
+const windowBytes = 64 * 1024;
 
 export interface Http1ExchangeLimits {
   /** A client that takes nothing of a response for this long is cut off. */
@@ -25,13 +39,18 @@ export class Http1Exchange implements HttpExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #limits: Http1ExchangeLimits;
-  readonly #memory: BodyMemory;
+  readonly #body: RequestBody;
   /** The client waits for a word before it sends the body (`Expect: 100-continue`). */
   #awaitsContinue: boolean;
   #isAnswered = false;
   #isEnded = false;
   #bodyParts = 0;
   #bodyBytes = 0;
+  #crumbsSinceMs = 0;
+  #isStreamed = false;
+  /** Bytes of the body that were not consumed. */
+  #unconsumed = 0;
+  #stopReceiving: (() => void) | undefined;
   /** Node says `finish` also when the connection breaks. */
   #isWritten = false;
   readonly #drainListeners: (() => void)[] = [];
@@ -45,19 +64,32 @@ export class Http1Exchange implements HttpExchange {
       readonly awaitsContinue: boolean;
       /** For the body. */
       readonly memory: BodyMemory;
+      readonly senders: SlowSenders;
     },
   ) {
     this.#request = request;
     this.#response = response;
     this.#limits = options.limits;
     this.#awaitsContinue = options.awaitsContinue;
-    this.#memory = options.memory;
+    this.#body = new RequestBody({
+      consumed: (bytes) => this.#consumed(bytes),
+      memory: options.memory,
+      senders: options.senders,
+      onOverdue: () => this.#expire(),
+    });
     const { path, query } = splitTarget(request.url ?? '/');
     this.path = path;
     this.query = query;
     this.host = this.header('host') ?? '';
     this.peer = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
     this.secure = request.socket instanceof TLSSocket;
+    const { headers } = request;
+    if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) {
+      this.#body.complete();
+    } else {
+      request.once('end', () => this.#body.complete());
+      request.once('close', () => this.#body.cancel());
+    }
     response.once('finish', () => (this.#isWritten = !request.socket.destroyed));
     response.once('close', () => this.#closed());
     response.on('drain', () => this.#drained());
@@ -85,24 +117,15 @@ export class Http1Exchange implements HttpExchange {
   body(bytesMax: number): Promise<Buffer> {
     const announced = Number(this.header('content-length') ?? 0);
     if (announced > bytesMax) return Promise.reject(tooLarge(bytesMax));
-    if (this.#awaitsContinue) {
-      this.#awaitsContinue = false;
-      this.#response.writeContinue();
-    }
-    const body = new RequestBody(() => undefined, this.#memory);
-    const request = this.#request;
-    const onData = (part: Buffer): void => {
-      this.#endCrumbs(part);
-      body.data(part, 0, part.length);
-    };
-    const onEnd = (): void => body.complete();
-    const onClose = (): void => body.cancel();
-    request.on('data', onData).on('end', onEnd).on('close', onClose);
-    if (request.destroyed && !request.complete) onClose();
-    return body.read(bytesMax, announced).finally(() => {
-      request.off('data', onData).off('end', onEnd).off('close', onClose);
-      request.pause();
-    });
+    this.#receive();
+    return this.#body.read(bytesMax, announced).finally(() => this.#stopReceiving?.());
+  }
+
+  stream(options: BodyStreamOptions): BodyStream {
+    this.#isStreamed = true;
+    this.#crumbsSinceMs = performance.now();
+    this.#receive();
+    return this.#body.stream(options);
   }
 
   respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void {
@@ -136,6 +159,7 @@ export class Http1Exchange implements HttpExchange {
 
   finish(): void {
     if (this.#isEnded) return;
+    if (this.#isStreamed && !this.#request.complete) this.#discardBody();
     this.#response.end();
     if (!this.#isWritten) this.#response.setTimeout(this.#limits.stallMsMax);
   }
@@ -170,20 +194,65 @@ export class Http1Exchange implements HttpExchange {
     this.#isAnswered = true;
     // Whether a client that has not been told to go on sends its body is not known: what comes next cannot be read.
     if (this.#awaitsContinue) this.#response.shouldKeepAlive = false;
-    else if (!this.#request.complete) this.#discardBody();
+    else if (!this.#isStreamed && !this.#request.complete) this.#discardBody();
     return true;
+  }
+
+  /** Takes what comes of the body. */
+  #receive(): void {
+    if (this.#awaitsContinue) {
+      this.#awaitsContinue = false;
+      this.#response.writeContinue();
+    }
+    const request = this.#request;
+    const onData = (part: Buffer): void => {
+      this.#endCrumbs(part);
+      this.#unconsumed += part.length;
+      this.#body.data(part, 0, part.length);
+      if (this.#unconsumed >= windowBytes) request.pause();
+    };
+    this.#stopReceiving = () => {
+      this.#stopReceiving = undefined;
+      request.off('data', onData);
+      request.pause();
+    };
+    request.on('data', onData);
+    if (request.destroyed && !request.complete) this.#body.cancel();
+  }
+
+  #consumed(bytes: number): void {
+    const wasFull = this.#unconsumed >= windowBytes;
+    this.#unconsumed -= bytes;
+    if (wasFull && this.#unconsumed < windowBytes) this.#request.resume();
+  }
+
+  /** The client had enough time for its request. */
+  #expire(): void {
+    if (this.#isAnswered) {
+      this.destroy();
+      return;
+    }
+    this.respond(408, { connection: 'close' }, '');
+    this.#isEnded = true;
+    this.#body.cancel();
+    for (const run of this.#cancelListeners) run();
   }
 
   /** A body in a million chunks of a byte would keep `node:http` busy for seconds: the connection ends. */
   #endCrumbs(part: Buffer): void {
     this.#bodyBytes += part.length;
-    if (++this.#bodyParts > CRUMBS_MAX && this.#bodyBytes < this.#bodyParts * CRUMB_BYTES) {
-      this.#request.socket.destroy();
-    }
+    if (++this.#bodyParts <= CRUMBS_MAX || this.#bodyBytes >= this.#bodyParts * CRUMB_BYTES) return;
+    const nowMs = performance.now();
+    if (!this.#isStreamed || nowMs - this.#crumbsSinceMs < CRUMBS_MS) this.#request.socket.destroy();
+    this.#crumbsSinceMs = nowMs;
+    this.#bodyParts = 0;
+    this.#bodyBytes = 0;
   }
 
   /** Bodies that nobody wanted, and the rest of those that were too long. */
   #discardBody(): void {
+    this.#stopReceiving?.();
+    this.#body.discard();
     let left = this.#limits.discardBytesMax;
     this.#request.on('data', (part: Buffer) => {
       this.#endCrumbs(part);

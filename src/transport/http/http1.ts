@@ -4,6 +4,7 @@ import { assert } from '../../base/index.ts';
 import type { HttpHandler } from './exchange.ts';
 import { Http1Exchange, type Http1ExchangeLimits } from './http1-exchange.ts';
 import type { BodyMemory } from './request-body.ts';
+import { SlowSenders } from './slow-senders.ts';
 
 /** What one connection may do. Reaching a limit has a defined answer, given with each. Times are in milliseconds. */
 export interface Http1Limits extends Http1ExchangeLimits {
@@ -11,7 +12,7 @@ export interface Http1Limits extends Http1ExchangeLimits {
   readonly headerBytesMax: number;
   /** Time to send request line and headers. Above: 408, and closed. */
   readonly headersMsMax: number;
-  /** Time to send a whole request. Above: 408, and closed. */
+  /** Time to send a whole body, or each message of one that is read while it comes. Above: 408, or closed. */
   readonly requestMsMax: number;
   /** How often the two times above are looked at. */
   readonly checkMs: number;
@@ -56,6 +57,7 @@ export class Http1Server {
   readonly #server: Server;
   readonly #options: Http1Options;
   readonly #limits: Http1Limits;
+  readonly #senders: SlowSenders;
   readonly #exchanges = new Set<Http1Exchange>();
   /** Those of each connection. */
   readonly #ofSocket = new WeakMap<Socket, Set<Http1Exchange>>();
@@ -65,10 +67,12 @@ export class Http1Server {
   constructor(options: Http1Options) {
     this.#options = options;
     this.#limits = { ...defaultHttp1Limits, ...options.limits };
+    this.#senders = new SlowSenders(this.#limits);
     this.#server = createServer({
       maxHeaderSize: this.#limits.headerBytesMax,
       headersTimeout: this.#limits.headersMsMax,
-      requestTimeout: this.#limits.requestMsMax,
+      // Node knows no request that may go on for as long as it likes, as that of a watch does.
+      requestTimeout: 0,
       connectionsCheckingInterval: this.#limits.checkMs,
       keepAliveTimeout: this.#limits.idleMsMax,
     });
@@ -105,6 +109,7 @@ export class Http1Server {
 
   /** Closes every connection at once. */
   close(): void {
+    this.#senders.close();
     this.#server.close();
     this.#server.closeAllConnections();
   }
@@ -121,7 +126,12 @@ export class Http1Server {
       return;
     }
     const memory = this.#options.memoryOf?.(`${remoteAddress}:${remotePort}`) ?? unlimited;
-    const exchange = new Http1Exchange(request, response, { limits: this.#limits, awaitsContinue, memory });
+    const exchange = new Http1Exchange(request, response, {
+      limits: this.#limits,
+      awaitsContinue,
+      memory,
+      senders: this.#senders,
+    });
     this.#exchanges.add(exchange);
     others.add(exchange);
     response.once('close', () => this.#closed(exchange));

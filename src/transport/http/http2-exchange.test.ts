@@ -3,8 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { FakeStream, requestHead, type TestHeaders } from '../../../test/support/fake-stream.ts';
 import { HttpBodyError, type HttpExchange, type HttpHandler } from './exchange.ts';
 import { serveHttpStream } from './http2-exchange.ts';
+import { SlowSenders } from './slow-senders.ts';
 
 const get = { ':method': 'GET', ':scheme': 'https', ':authority': 'host:1', ':path': '/' };
+
+const senders = new SlowSenders({ requestMsMax: 100, checkMs: 10 });
 
 /** What bodies take, of so much that there is. */
 const memory = {
@@ -27,7 +30,8 @@ function serve(
 ): { stream: FakeStream; faults: unknown[] } {
   const stream = new FakeStream(requestHead({ ...get, ...headers }), endedByPeer);
   const faults: unknown[] = [];
-  serveHttpStream(stream, true, handler, (error, path) => faults.push([error, path]), memory);
+  const onFault = (error: unknown, path: string): unknown => faults.push([error, path]);
+  serveHttpStream(stream, { isSecure: true, handler, onFault, memory, senders });
   return { stream, faults };
 }
 

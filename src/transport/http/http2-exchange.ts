@@ -1,8 +1,9 @@
 import { assert } from '../../base/index.ts';
 import { encodeHeaders } from '../hpack/index.ts';
 import { ErrorCode, type Http2Stream, type StreamReceiver } from '../http2/index.ts';
-import type { HttpExchange, HttpHandler, HttpHeaders } from './exchange.ts';
+import type { BodyStream, BodyStreamOptions, HttpExchange, HttpHandler, HttpHeaders } from './exchange.ts';
 import { RequestBody, type BodyMemory } from './request-body.ts';
+import type { SlowSenders } from './slow-senders.ts';
 
 const noPrefix = Buffer.alloc(0);
 
@@ -19,15 +20,23 @@ const connectionHeaders = new Set([
   'upgrade',
 ]);
 
-/** Gives requests on streams of HTTP/2 to a handler. `onFault` hears what it throws; `memory` is for the body. */
-export function serveHttpStream(
-  stream: Http2Stream,
-  isSecure: boolean,
-  handler: HttpHandler,
-  onFault: (error: unknown, path: string) => void,
-  memory: BodyMemory,
-): void {
-  const exchange = new Http2Exchange(stream, isSecure, memory);
+/** Tells a client that waits with its body to send it: RFC 9110, 10.1.1. */
+const goOn = encodeHeaders([[':status', '100']]);
+
+export interface HttpStreamOptions {
+  readonly isSecure: boolean;
+  readonly handler: HttpHandler;
+  /** Hears what the handler throws. */
+  readonly onFault: (error: unknown, path: string) => void;
+  /** For the body. */
+  readonly memory: BodyMemory;
+  readonly senders: SlowSenders;
+}
+
+/** Gives a request on a stream of HTTP/2 to a handler. */
+export function serveHttpStream(stream: Http2Stream, options: HttpStreamOptions): void {
+  const { handler, onFault } = options;
+  const exchange = new Http2Exchange(stream, options);
   stream.receiver = exchange;
   try {
     // CONNECT asks for a tunnel and has no path.
@@ -57,14 +66,19 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
   #holdTimer: NodeJS.Timeout | undefined;
   #discardedBytes = 0;
 
-  constructor(stream: Http2Stream, isSecure: boolean, memory: BodyMemory) {
+  constructor(stream: Http2Stream, { isSecure, memory, senders }: HttpStreamOptions) {
     const { path } = stream.head;
     const mark = path.indexOf('?');
     this.path = mark < 0 ? path : path.slice(0, mark);
     this.query = mark < 0 ? '' : path.slice(mark + 1);
     this.secure = isSecure;
     this.#stream = stream;
-    this.#body = new RequestBody((bytes) => stream.consumed(bytes), memory);
+    this.#body = new RequestBody({
+      consumed: (bytes) => stream.consumed(bytes),
+      memory,
+      senders,
+      onOverdue: () => this.#expire(),
+    });
     if (stream.endedByPeer) this.#body.complete();
   }
 
@@ -89,7 +103,14 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
   }
 
   body(bytesMax: number): Promise<Buffer> {
-    return this.#body.read(bytesMax, this.#stream.head.contentLength);
+    const announced = this.#stream.head.contentLength;
+    if (announced <= bytesMax) this.#invite();
+    return this.#body.read(bytesMax, announced);
+  }
+
+  stream(options: BodyStreamOptions): BodyStream {
+    this.#invite();
+    return this.#body.stream(options);
   }
 
   respond(status: number, headers: HttpHeaders, body: Uint8Array | string): void {
@@ -126,7 +147,7 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
     if (this.#ended) return;
     assert(this.#hasHead, 'a body has a head');
     this.#ended = true;
-    this.#body.release();
+    this.#body.close();
     this.#stream.end();
   }
 
@@ -184,7 +205,7 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
   #whenReceived(send: () => void): void {
     // Who sends `expect` sends no body before it has an answer.
     if (this.#body.isComplete || this.header('expect') !== undefined) {
-      this.#body.release();
+      this.#body.close();
       send();
       return;
     }
@@ -198,12 +219,29 @@ class Http2Exchange implements HttpExchange, StreamReceiver {
     if (send === undefined) return;
     this.#held = undefined;
     clearTimeout(this.#holdTimer);
+    this.#body.close();
     send();
+  }
+
+  #invite(): void {
+    if (this.#body.isComplete || this.header('expect')?.toLowerCase() !== '100-continue') return;
+    this.#stream.headers(goOn, false);
+  }
+
+  /** The client had enough time for its request. */
+  #expire(): void {
+    if (this.#held !== undefined) this.#release();
+    else if (this.#hasHead) this.destroy();
+    else if (!this.#ended) {
+      this.#ended = true;
+      this.#stream.headers(this.#head(408, {}, '0'), true);
+      this.#cancel();
+    }
   }
 
   #cancel(): void {
     this.#body.cancel();
-    this.#body.release();
+    this.#body.close();
     for (const run of this.#cancelListeners.splice(0)) run();
   }
 
