@@ -76,6 +76,12 @@ describe('alarms and the quota (B.9)', () => {
     expect(await alarms(world, 0, 0n, 0)).toEqual([[1n, 3]]);
   });
 
+  it('of an empty store, some bytes are in use, as of an empty etcd', async () => {
+    const { inUseBytes } = (await StoreWorld.open()).store.status();
+    expect(inUseBytes).toBeGreaterThan(0);
+    expect(inUseBytes).toBeLessThan(100);
+  });
+
   it('status tells what there is', async () => {
     const world = await StoreWorld.open({ quotaBytes: 9000 });
     await world.put(put('a', 'x'.repeat(100)));

@@ -1,6 +1,7 @@
 import { assert } from '../base/index.ts';
 import type { Arena, Cancel, Scheduler } from '../base/index.ts';
 import type { KeyIndex } from '../index/index.ts';
+import { EMPTY_HEAD, encodeHead } from '../log/index.ts';
 import type { CommittedChunk, Deposition, HistoryReader } from '../log/index.ts';
 import type {
   CompactionRequest,
@@ -53,6 +54,8 @@ import { checkTxn } from './validate.ts';
 
 const TICK_MS = 500;
 const SIZE_MS = 5000;
+/** What a store takes in which there is nothing. In etcd, too, it is something: who divides by it may do so. */
+const HEAD_BYTES = encodeHead(EMPTY_HEAD).length;
 
 /**
  * What etcd promises, on one log: the calls, validated, put in order, evaluated and answered as etcd does.
@@ -320,7 +323,7 @@ export class Store implements StoreApi {
   status(): StoreStatus {
     const { index, segments, alarms, leases, operations } = this.#state;
     const queue = this.#leader?.queue;
-    const inUseBytes = this.#state.neededBytes;
+    const inUseBytes = HEAD_BYTES + this.#state.neededBytes;
     // What others have written, an engine that does not tell its size has measured long ago: it is stored all the same.
     const { shared } = this.#options.engine.capabilities;
     return {
