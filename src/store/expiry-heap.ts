@@ -14,8 +14,8 @@ export class ExpiryHeap {
 
   /** A lease is in it at most once. */
   add(lease: Lease): void {
-    if (lease.queued) return;
-    lease.queued = true;
+    if (lease.queuedIn === this) return;
+    lease.queuedIn = this;
     let at = this.#leases.length;
     const time = lease.expiresMs;
     while (at > 0) {
@@ -31,7 +31,7 @@ export class ExpiryHeap {
   takeDue(nowMs: number): Lease | undefined {
     if (this.#leases.length === 0 || this.#times[0]! > nowMs) return undefined;
     const due = this.#leases[0]!;
-    due.queued = false;
+    due.queuedIn = undefined;
     const time = this.#times.pop() as number;
     const last = this.#leases.pop() as Lease;
     if (this.#leases.length > 0) this.#sink(time, last);

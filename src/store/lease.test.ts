@@ -115,6 +115,20 @@ describe('leases (B.8)', () => {
     expect((await world.range(range('a'))).count).toBe(0);
   });
 
+  it('a node that leads again ends leases that it knew when it led before', async () => {
+    const world = await StoreWorld.open();
+    await world.grant(1n, 5);
+    await world.put(put('a', '', { lease: 1n }));
+    world.store.depose();
+    await turns();
+    expect(await world.store.lead()).toBe(true);
+    await world.time.advance(4000);
+    expect(await leases(world)).toEqual([1n]);
+    await world.time.advance(2000);
+    expect(await leases(world)).toEqual([]);
+    expect((await world.range(range('a'))).count).toBe(0);
+  });
+
   it('a restart from a compacted log leaves no deleted key attached: a lease ends with what it has', async () => {
     const cleanerLimits = { deadBytesMin: 1, deadShareMin: 0.01, removalsMin: 1000 };
     const world = await StoreWorld.open({ cleanerLimits });

@@ -13,8 +13,8 @@ export interface Lease {
   readonly slot: number;
   /** When it expires, in the lessor's time; Infinity while nobody leads. */
   expiresMs: number;
-  /** Whether the lessor's heap has an entry for it. */
-  queued: boolean;
+  /** The heap that has an entry for it: of the last that led here, which may be another than the one that leads now. */
+  queuedIn: object | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export class LeaseTable {
     const existing = this.#leases.get(id);
     if (existing !== undefined) return existing;
     const slot = this.#freeSlots.pop() ?? this.#slots++;
-    const lease: Lease = { id, ttl, sequence, slot, expiresMs: Infinity, queued: false };
+    const lease: Lease = { id, ttl, sequence, slot, expiresMs: Infinity, queuedIn: undefined };
     this.#leases.set(id, lease);
     return lease;
   }

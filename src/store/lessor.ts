@@ -157,7 +157,7 @@ export class Lessor {
 
   /** One that could not be revoked is tried again at the next tick. */
   #revocationEnded(lease: Lease, refusal: StoreErrorCode | undefined): void {
-    if (refusal === undefined || this.#state.leases.get(lease.id) !== lease) return;
+    if (!this.#running || refusal === undefined || this.#state.leases.get(lease.id) !== lease) return;
     this.#logger.debug('an expired lease could not be revoked yet', {
       lease: lease.id.toString(16),
       refusal,
