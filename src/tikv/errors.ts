@@ -3,17 +3,16 @@ const RETRYABLE = {
   closed: false,
   /** The caller's signal was aborted. */
   aborted: false,
-  /** The budget is used up: nobody answered, or regions kept moving. */
+  /** The budget is used up: nobody answered, or regions kept moving. The last trouble met is the `cause`. */
   unavailable: true,
-  /** A newer write of a key was found. */
-  write_conflict: true,
-  /** A key that was to be inserted is there. */
-  already_exists: false,
   /** A write does not fit one entry of the store's replicated log. */
   too_large: false,
   /** Whether the transaction was committed could not be found out within the budget. */
   undetermined: true,
-  /** The transaction was rolled back, by this client or by another that found its locks expired. */
+  /**
+   * The transaction was rolled back, by this client or by another that found its locks expired. Only as the `cause` of an
+   * outcome.
+   */
   rolled_back: true,
   /** The snapshot is so old that what it would read may be collected already. */
   snapshot_too_old: false,
@@ -36,7 +35,10 @@ interface TikvErrorOptions {
   readonly maybeApplied?: boolean;
 }
 
-/** The one error class that a user of the client sees. */
+/**
+ * The one error class that a user of the client sees. A commit that lost against another transaction is no error, but an
+ * outcome (`TxnOutcome`).
+ */
 export class TikvError extends Error {
   override readonly name = 'TikvError';
   readonly code: TikvErrorCode;

@@ -23,3 +23,11 @@ it('a range without an end ends where the keyspace does', () => {
   expect(new Keyspace().range(Buffer.alloc(0), Buffer.alloc(0)).end).toHaveLength(0);
   expect(new Keyspace(Buffer.of(0xff, 0xff)).range(Buffer.alloc(0), undefined).end).toHaveLength(0);
 });
+
+it('what is no bytes is refused: of a string, a typed array takes zeros', () => {
+  const text = 'key' as unknown as Uint8Array;
+  expect(() => space.toStore(text)).toThrow(/Uint8Array/);
+  expect(() => space.range(text, undefined)).toThrow(/Uint8Array/);
+  expect(() => space.range(Buffer.alloc(0), text)).toThrow(/Uint8Array/);
+  expect(() => new Keyspace(text)).toThrow(/Uint8Array/);
+});

@@ -1,5 +1,6 @@
 import { compareBytes, prefixEnd } from '../base/index.ts';
 import { TikvError } from './errors.ts';
+import { verifyBytes } from './verify-bytes.ts';
 
 /** A key as TiKV takes it, the prefix included (`storage.max-key-size`). */
 export const STORED_KEY_BYTES_MAX = 8 * 1024;
@@ -17,12 +18,14 @@ export class Keyspace {
   readonly #end: Buffer;
 
   constructor(prefix: Uint8Array = Buffer.alloc(0)) {
+    verifyBytes('The key prefix', prefix);
     this.#prefix = Buffer.from(prefix);
     this.#end = Buffer.from(prefixEnd(prefix) ?? []);
   }
 
-  /** @returns a new buffer with the prefix. @throws TikvError `invalid` if the key is empty or too long. */
+  /** @returns a new buffer with the prefix. @throws TikvError `invalid` if the key is empty, too long, or no bytes. */
   toStore(key: Uint8Array): Buffer {
+    verifyBytes('A key', key);
     const length = this.#prefix.length + key.length;
     if (key.length === 0) throw new TikvError('invalid', 'A key is empty');
     if (length > STORED_KEY_BYTES_MAX) {
@@ -47,6 +50,8 @@ export class Keyspace {
 
   /** The stored range of the keys from `gte` on that sort below `lt`; an absent or empty `lt` is no bound. */
   range(gte: Uint8Array, lt: Uint8Array | undefined): StoredRange {
+    verifyBytes('A bound', gte);
+    if (lt !== undefined) verifyBytes('A bound', lt);
     const start = this.#join(gte, this.#prefix.length + gte.length);
     const end =
       lt === undefined || lt.length === 0 ? this.#end : this.#join(lt, this.#prefix.length + lt.length);

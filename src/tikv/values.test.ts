@@ -20,3 +20,8 @@ it('plain values are stored as they are, but for empty ones', () => {
   expect(codec.fromStore(Buffer.of(7))).toEqual(Buffer.of(7));
   expect(() => codec.toStore(Buffer.alloc(0))).toThrow(/empty/);
 });
+
+it('what is no bytes is refused', () => {
+  for (const format of ['tagged', 'plain'] as const)
+    expect(() => valueCodec(format).toStore('text' as unknown as Uint8Array)).toThrow(/Uint8Array/);
+});

@@ -1,4 +1,5 @@
 import { TikvError } from './errors.ts';
+import { verifyBytes } from './verify-bytes.ts';
 
 /**
  * How values are stored.
@@ -28,6 +29,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 const tagged: ValueCodec = {
   overheadBytes: 1,
   toStore(value) {
+    verifyBytes('A value', value);
     const stored = Buffer.allocUnsafe(value.length + 1);
     stored[0] = TAG;
     stored.set(value, 1);
@@ -47,6 +49,7 @@ const tagged: ValueCodec = {
 const plain: ValueCodec = {
   overheadBytes: 0,
   toStore(value) {
+    verifyBytes('A value', value);
     if (value.length === 0) {
       throw new TikvError('invalid', 'An empty value cannot be stored as it is: TiKV reads it as none');
     }

@@ -2,6 +2,7 @@ import { TikvError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import type { ReadOptions } from '../snapshot/options.ts';
 import { TikvSnapshot } from '../snapshot/snapshot.ts';
+import { verifyBytes } from '../verify-bytes.ts';
 import type { CommitOptions } from './commit-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import type { TxnOutcome } from './outcome.ts';
@@ -50,25 +51,25 @@ export class TikvTransaction {
   put(key: Uint8Array, value: Uint8Array): void {
     this.#change({
       op: this.#isInserted(key) ? 'insert' : 'put',
-      key: Buffer.from(key),
-      value: Buffer.from(value),
+      key: copyOf('A key', key),
+      value: copyOf('A value', value),
     });
   }
 
   /** Like `put`, for a key that must not exist when this transaction is committed: else the outcome is `exists`. */
   insert(key: Uint8Array, value: Uint8Array): void {
-    this.#change({ op: 'insert', key: Buffer.from(key), value: Buffer.from(value) });
+    this.#change({ op: 'insert', key: copyOf('A key', key), value: copyOf('A value', value) });
   }
 
   /** Removes the key, which need not exist. */
   delete(key: Uint8Array): void {
-    this.#change({ op: this.#isInserted(key) ? 'check-not-exists' : 'delete', key: Buffer.from(key) });
+    this.#change({ op: this.#isInserted(key) ? 'check-not-exists' : 'delete', key: copyOf('A key', key) });
   }
 
   /** The transaction conflicts with every other one that writes `key`. */
   lock(key: Uint8Array): void {
     this.#verifyOpen();
-    if (!this.#changes.has(nameOf(key))) this.#change({ op: 'lock', key: Buffer.from(key) });
+    if (!this.#changes.has(nameOf(key))) this.#change({ op: 'lock', key: copyOf('A key', key) });
   }
 
   /** Commits the changes; see `TikvClient.commit`. Without any it has nothing to do. Can be called once. */
@@ -108,6 +109,12 @@ export class TikvTransaction {
   }
 }
 
+function copyOf(what: string, bytes: Uint8Array): Buffer {
+  verifyBytes(what, bytes);
+  return Buffer.from(bytes);
+}
+
 function nameOf(key: Uint8Array): string {
+  verifyBytes('A key', key);
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
