@@ -110,7 +110,7 @@ const suites: readonly Suite[] = [
   {
     name: 'test:cluster',
     npm: ['run', 'test:cluster'],
-    minutesMax: 8,
+    minutesMax: 12,
     entry: 'test/cluster/main.ts',
   },
 ];
@@ -137,17 +137,33 @@ export function judge(suite: Pick<Suite, 'preparation'>, ended: Ended): Counts {
   return counts;
 }
 
+/** Of a line that says what failed; a program that draws its progress in one line writes kilobytes. */
+const failureCharsMax = 400;
+/** Lines after one that starts with FAILED, which say how. */
+const detailLinesMax = 8;
+
 /**
  * What a suite that failed said about it, in at most `linesMax` lines: from vitest's list of failures on if it has one,
- * else the lines that a suite of ours starts with FAILED, else its last ones. It is printed again after the sums,
+ * else what a suite of ours says from each FAILED on, else its last lines. It is printed again after the sums,
  * because whoever keeps only the end of a long output would know that something failed, but not what.
  */
 export function whatFailed(tail: string, linesMax = 60): readonly string[] {
   const lines = withoutColours(tail).trimEnd().split(/\r?\n/);
   const listed = lines.findIndex((line) => /^⎯+ (Failed|Unhandled) /.test(line.trim()));
-  if (listed >= 0) return lines.slice(listed, listed + linesMax);
-  const ours = lines.filter((line) => line.startsWith('FAILED '));
-  return ours.length > 0 ? ours.slice(0, linesMax) : lines.slice(-linesMax);
+  const ours = saidOfFailures(lines);
+  let said = lines.slice(-linesMax);
+  if (listed >= 0) said = lines.slice(listed, listed + linesMax);
+  else if (ours.length > 0) said = ours.slice(0, linesMax);
+  return said.map((line) => line.slice(0, failureCharsMax));
+}
+
+function saidOfFailures(lines: readonly string[]): string[] {
+  let left = 0;
+  return lines.filter((line) => {
+    if (line.startsWith('FAILED ')) left = 1 + detailLinesMax;
+    else if (/^(ok|SKIPPED) /.test(line)) left = 0;
+    return left-- > 0;
+  });
 }
 
 /** Runs one command within its time; past it the command's whole process group is ended. */

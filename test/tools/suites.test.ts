@@ -64,6 +64,18 @@ describe('what failed is said again', () => {
       ['⎯⎯ Failed Tests 1 ⎯⎯', 'FAIL a'],
     ],
     ['the lines of our own suites', 'ok a\nFAILED b: why\nok c\n', 60, ['FAILED b: why']],
+    [
+      'and those that say how',
+      'FAILED a: it differs\n1 !== 0\nok b\nc\nFAILED d: no\nSKIPPED e: none\nf',
+      60,
+      ['FAILED a: it differs', '1 !== 0', 'FAILED d: no'],
+    ],
+    [
+      'but no more of a line than one can read',
+      `FAILED ${'-'.repeat(9_000)}`,
+      60,
+      [`FAILED ${'-'.repeat(393)}`],
+    ],
     ['the last lines of what counted nothing', 'a\nb\nc\n', 2, ['b', 'c']],
   ])('%s', (_, tail, linesMax, said) => {
     expect(whatFailed(tail, linesMax)).toEqual(said);
