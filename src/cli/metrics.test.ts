@@ -13,7 +13,7 @@ async function metricsOf(node: { leads: boolean; hasLeader: boolean }): Promise<
   const statistics = { watchers: 0, streams: 0, slowWatchers: 0, eventsDelivered: 0, responsesWaiting: 0 };
   const operations = { puts: 0, deletes: 0, ranges: 0, txns: 0 };
   const sizes = { sizeBytes: 0, inUseBytes: 0, quotaBytes: 0, proposedBytes: 0, memoryBytes: 0 };
-  const status = { ...sizes, operations, keys: 0, leases: 0, alarms: [], refusal: undefined };
+  const status = { ...sizes, operations, keys: 0, liveKeys: 0, leases: 0, alarms: [], refusal: undefined };
   const sources = {
     current: {
       store: { status: () => status, revision: 1, compacted: 0, sequence: 7, epoch: 1 },

@@ -82,6 +82,13 @@ describe('alarms and the quota (B.9)', () => {
     expect(inUseBytes).toBeLessThan(100);
   });
 
+  it('a key that was deleted is no live one, though it is kept until compaction', async () => {
+    const world = await StoreWorld.open();
+    for (const key of ['a', 'b', 'c']) await world.put(put(key));
+    await world.deleteRange(deleteRange('a', 'c'));
+    expect(world.store.status()).toMatchObject({ keys: 3, liveKeys: 1 });
+  });
+
   it('status tells what there is', async () => {
     const world = await StoreWorld.open({ quotaBytes: 9000 });
     await world.put(put('a', 'x'.repeat(100)));

@@ -120,7 +120,9 @@ export interface StoreStatus {
   /** Live bytes and uncompacted history: what the quota counts. */
   inUseBytes: number;
   quotaBytes: number;
+  /** Of which some version is kept: those that were deleted since the last compaction, too. */
   keys: number;
+  liveKeys: number;
   leases: number;
   alarms: readonly Alarm[];
   /** Why a write would be refused now whatever it is; undefined: it would not. */

@@ -54,6 +54,8 @@ import { checkTxn } from './validate.ts';
 
 const TICK_MS = 500;
 const SIZE_MS = 5000;
+/** Where the keys begin. */
+const FIRST = new Uint8Array(0);
 /** What a store takes in which there is nothing. In etcd, too, it is something: who divides by it may do so. */
 const HEAD_BYTES = encodeHead(EMPTY_HEAD).length;
 
@@ -335,6 +337,7 @@ export class Store implements StoreApi {
       inUseBytes,
       quotaBytes: Math.max(0, this.#options.quotaBytes ?? 0),
       keys: index.keyCount,
+      liveKeys: index.countNewest(FIRST, undefined),
       leases: leases.count,
       alarms: alarms.list(AlarmType.none),
       refusal: queue === undefined ? this.#refusal() : queue.refusal(),
