@@ -84,11 +84,7 @@ function storeMetrics({ current }: MetricSources): MetricDefinition[] {
       const { quotaBytes } = current.store.status();
       return Number.isFinite(quotaBytes) ? quotaBytes : 0;
     }),
-    gauge(
-      'etcd_debugging_mvcc_keys_total',
-      'Total number of keys.',
-      () => current.store.status().liveKeys,
-    ),
+    gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', () => current.store.status().liveKeys),
     gauge(
       'etcd_debugging_mvcc_current_revision',
       'The current revision of the store.',
