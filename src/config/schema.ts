@@ -366,9 +366,9 @@ export const SCHEMA = {
   }),
   watchProgressNotifyInterval: row({
     flag: 'watch-progress-notify-interval',
-    type: durationMs({ min: 100, max: DAY_MS }),
+    type: durationMs({ min: 100, max: DAY_MS, ofZero: 600_000 }),
     default: '10m',
-    doc: 'How often a quiet watcher that asked for it is told how far it is. At least 100ms.',
+    doc: 'How often a quiet watcher that asked for it is told how far it is. At least 100ms; 0: the default, as in etcd.',
   }),
   unsafeNoFsync: row({
     flag: 'unsafe-no-fsync',

@@ -183,6 +183,8 @@ describe('values', () => {
     ['1h30m', 5_400_000],
     ['1.5s', 1500],
     ['100ms', 100],
+    // As in etcd, whose flag says so by default.
+    ['0s', 600_000],
   ])('a duration of %s', async (text, expected) => {
     expect(
       (await read([`--watch-progress-notify-interval=${text}`])).settings.watchProgressNotifyInterval,
