@@ -101,6 +101,17 @@ describe('leases (B.8)', () => {
     expect(await leases(world)).toEqual([]);
   });
 
+  it('a lease that is granted right after a pause has its own time, and not that of the pause', async () => {
+    const world = await StoreWorld.open();
+    await world.time.advance(1000);
+    world.time.pause(60_000);
+    await world.grant(1n, 5);
+    await world.time.advance(1000);
+    expect(await world.timeToLive(1n)).toMatchObject({ ttl: 4, grantedTtl: 5 });
+    await world.time.advance(5500);
+    expect(await leases(world)).toEqual([]);
+  });
+
   it('a restart gives every lease its whole time, and keys stay attached', async () => {
     const world = await StoreWorld.open();
     await world.grant(1n, 5);

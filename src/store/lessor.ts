@@ -71,6 +71,7 @@ export class Lessor {
   }
 
   granted(lease: Lease): void {
+    this.#notePause();
     lease.expiresMs = this.#nowMs() + lease.ttl * 1000;
     this.#heap.add(lease);
   }
