@@ -7,6 +7,10 @@
  * - `probe-end-of-log`: the end of the log is where the next slot is empty, whatever the head says.
  * - `join-read-index`: a reader joins a question for the read index that is under way.
  * - `read-index-by-revision`: the read index is a revision, which leases and compactions do not move.
+ * - `leader-by-record`: a node has a leader for as long as it knows the name of one.
+ * - `keep-streams-without-leader`: streams that need a leader are not told that there is none.
+ * - `move-unconfirmed`: the lead counts as handed over as soon as anybody leads.
+ * - `format-of-one`: a leader writes the newest chunk format that it knows itself.
  */
 export type ClusterFault =
   | 'show-unannounced'
@@ -14,7 +18,11 @@ export type ClusterFault =
   | 'serve-before-epoch'
   | 'probe-end-of-log'
   | 'join-read-index'
-  | 'read-index-by-revision';
+  | 'read-index-by-revision'
+  | 'leader-by-record'
+  | 'keep-streams-without-leader'
+  | 'move-unconfirmed'
+  | 'format-of-one';
 
 export type ClusterFaults = ReadonlySet<string>;
 

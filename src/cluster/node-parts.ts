@@ -2,7 +2,7 @@ import type { Deposition, LogError } from '../log/index.ts';
 import type { Store, StoreOptions } from '../store/index.ts';
 import { Alone } from './alone.ts';
 import type { ClusterNodeOptions } from './cluster-node-options.ts';
-import { NO_FAULTS } from './faults.ts';
+import { NO_FAULTS, planted } from './faults.ts';
 import { Forwarder } from './forwarder.ts';
 import { HeadCheck } from './head-check.ts';
 import type { LeadClaim } from './lead-claim.ts';
@@ -178,12 +178,13 @@ export class NodeParts {
     const { store } = this.#options;
     const { peers, proof } = this;
     const knows = store.chunkFormat?.knows ?? 1;
+    const isOfOne = planted(store.faults ?? NO_FAULTS, 'format-of-one');
     return {
       ...store,
       lease: proof,
       ...(proof.isByHead && { confirm: proof.confirm }),
       ...(peers !== undefined && {
-        chunkFormat: { knows, writes: () => Math.min(knows, peers.members.writes()) },
+        chunkFormat: { knows, writes: () => (isOfOne ? knows : Math.min(knows, peers.members.writes())) },
       }),
     };
   }

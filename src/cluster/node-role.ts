@@ -82,7 +82,9 @@ export class NodeRole implements NodeEvents {
     this.#follow();
     const decided = Promise.race([news.whenNext(), this.#whenEnded]);
     await within(this.#options.store.scheduler, requestTimeoutMs, decided);
-    done(news.name === member.name ? undefined : 'Timeout');
+    const { faults } = this.#options.store;
+    const isUnconfirmed = faults !== undefined && planted(faults, 'move-unconfirmed');
+    done(news.name === member.name || isUnconfirmed ? undefined : 'Timeout');
   }
 
   /** The claim has changed: this node takes the log over if it has it. */

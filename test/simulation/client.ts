@@ -26,6 +26,8 @@ export interface Gossip {
 export interface More {
   readonly pad: string;
   readonly ttl: number;
+  /** The call carries etcd's `hasleader`. */
+  readonly needsLeader?: boolean;
 }
 
 /** Whoever takes calls. */
@@ -55,6 +57,8 @@ export interface ClientOptions {
   readonly timeoutMs: number;
   /** Leases delete keys by themselves, which the linearizability model does not know. */
   readonly leases: boolean;
+  /** Calls carry etcd's `hasleader`. */
+  readonly needsLeader?: boolean;
   readonly untilMs: number;
 }
 
@@ -70,7 +74,8 @@ export async function runClient(options: ClientOptions, id: number): Promise<voi
     if (target === undefined) continue;
     const call: Call = page ?? draw(options, random, `${id}-${at}`);
     const startMs = world.nowMs();
-    const more = { pad: padding(random, profile), ttl: profile.leaseTtl };
+    const needsLeader = options.needsLeader === true;
+    const more = { pad: padding(random, profile), ttl: profile.leaseTtl, needsLeader };
     const answer = await perform(options, target, { call, more });
     options.answered?.(answer);
     const record = { client, by: target.owner, call, startMs, endMs: world.nowMs(), answer };

@@ -83,6 +83,7 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 export function checkHistory(oracle: Oracle, records: readonly CallRecord[]): void {
   const writes = writesById(oracle);
   const shown = shownRevisions(oracle, records);
+  const shownBy = shownByNode(oracle, records);
   for (const record of records) {
     const { call, answer, startMs } = record;
     if (answer.kind === 'error' && WITHOUT_EFFECT.has(answer.code))
@@ -93,13 +94,19 @@ export function checkHistory(oracle: Oracle, records: readonly CallRecord[]): vo
     if (answer.kind === 'written') checkWritten(oracle, record, writes.get(call.id));
     if (answer.kind === 'read') checkRead(oracle, record);
     if (answer.kind === 'hashed') checkHash(oracle, record);
+    checkRefusal(oracle, record, isLinearizable(call) ? shown(startMs) : shownBy(record));
     if (!('revision' in answer)) continue;
-    const linearizable = call.kind === 'read' ? !call.serializable : call.kind !== 'hash';
+    const linearizable = isLinearizable(call);
     const before = shown(startMs);
     const atLeast = before.revision + (answer.kind === 'written' ? 1 : 0);
     oracle.expect(
       !linearizable || answer.revision >= atLeast,
       () => `promise 4: not ${atLeast} or above, as ${show(before)} before it began: ${show(record)}`,
+    );
+    const beforeHere = shownBy(record);
+    oracle.expect(
+      !isLocal(call) || answer.revision >= beforeHere.revision,
+      () => `promise 4: ${record.by} goes back from ${show(beforeHere)}: ${show(record)}`,
     );
     const landedMs = oracle.landedMs.get(answer.revision);
     oracle.expect(
@@ -134,6 +141,26 @@ function shownRevisions(oracle: Oracle, records: readonly CallRecord[]): (before
   const moments = [...oracle.sightings];
   for (const { answer, endMs, by } of records)
     if ('revision' in answer) moments.push({ atMs: endMs, revision: answer.revision, by });
+  return highestBefore(moments);
+}
+
+/** The highest that one incarnation of a node had shown, of what it serves itself, before a call to it. */
+function shownByNode(oracle: Oracle, records: readonly CallRecord[]): (record: CallRecord) => Sighting {
+  const byNode = new Map<string, Sighting[]>();
+  const add = (moment: Sighting): void => {
+    const moments = byNode.get(moment.by);
+    if (moments === undefined) byNode.set(moment.by, [moment]);
+    else moments.push(moment);
+  };
+  for (const sighting of oracle.sightings) add(sighting);
+  for (const { call, answer, endMs, by } of records)
+    if ('revision' in answer && isLocal(call)) add({ atMs: endMs, revision: answer.revision, by });
+  const before = new Map([...byNode].map(([by, moments]) => [by, highestBefore(moments)]));
+  return ({ by, startMs }) => before.get(by)?.(startMs) ?? { atMs: 0, revision: 0, by };
+}
+
+/** The highest of these before a moment. */
+function highestBefore(moments: Sighting[]): (beforeMs: number) => Sighting {
   moments.sort((a, b) => a.atMs - b.atMs);
   let highest: Sighting = { atMs: 0, revision: 0, by: '' };
   const nothing = highest;
@@ -150,6 +177,33 @@ function shownRevisions(oracle: Oracle, records: readonly CallRecord[]): (before
     }
     return low === 0 ? nothing : highestUpTo[low - 1]!;
   };
+}
+
+const isLinearizable = (call: Call): boolean =>
+  call.kind === 'read' ? !call.serializable : call.kind !== 'hash';
+
+/** Served by the node that is asked, whoever leads. */
+const isLocal = ({ kind }: Call): boolean => kind === 'read' || kind === 'hash' || kind === 'leases';
+
+/** What is said to be compacted was, and what is said to be in the future nobody had been shown, or not here. */
+function checkRefusal(oracle: Oracle, record: CallRecord, before: Sighting): void {
+  const { call, answer, endMs } = record;
+  if (answer.kind !== 'error' || !('revision' in call)) return;
+  if (call.kind !== 'read' && call.kind !== 'hash' && call.kind !== 'compact') return;
+  const { revision } = call;
+  if (answer.code === 'FutureRev')
+    oracle.expect(
+      before.revision < revision,
+      () => `promise 4: not in the future, ${show(before)} before it began: ${show(record)}`,
+    );
+  // A hash reads all history that there was at its start, of which a compaction may take some under way.
+  if (answer.code !== 'Compacted' || call.kind === 'hash') return;
+  const atLeast = call.kind === 'compact' ? revision : revision + 1;
+  const isCompacted = oracle.entries.some(
+    ({ kind, number, sequence }) =>
+      kind === 'compact' && number >= atLeast && oracle.sequenceLandedMs.get(sequence)! <= endMs,
+  );
+  oracle.expect(isCompacted, () => `promise 4: it was not compacted: ${show(record)}`);
 }
 
 function checkWritten(oracle: Oracle, record: CallRecord, entry: Entry | undefined): void {

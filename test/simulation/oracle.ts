@@ -35,6 +35,8 @@ export class Oracle {
   readonly stored = new StoredLog(KEYSPACE);
   /** Told of each chunk that is written, also by cleaning. */
   onWritten: (chunk: ParsedChunk) => void = () => undefined;
+  /** Told of each revision that somebody is shown by a watch. */
+  onShown: (revision: number, by: string) => void = () => undefined;
   readonly #byRevision = new Map<number, Entry[]>();
   readonly #nowMs: () => number;
   #epoch = 0;
@@ -42,6 +44,11 @@ export class Oracle {
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
+  }
+
+  /** The highest that has committed anything. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
   fail(problem: string): void {
@@ -57,8 +64,14 @@ export class Oracle {
     return this.#byRevision.get(revision) ?? [];
   }
 
+  /** Everything up to a revision is committed with this sequence. */
+  sequenceOf(revision: number): number {
+    return this.entriesAt(revision).at(-1)?.sequence ?? 0;
+  }
+
   saw(revision: number, by: string): void {
     this.sightings.push({ atMs: this.#nowMs(), revision, by });
+    this.onShown(revision, by);
   }
 
   landed(writes: readonly { readonly key: Uint8Array; readonly value: Uint8Array | undefined }[]): void {

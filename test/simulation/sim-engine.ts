@@ -4,7 +4,8 @@ import { EngineError } from '../../src/engine/index.ts';
 import { MemoryEngine } from '../../src/engine/memory/index.ts';
 import type { World } from './world.ts';
 
-type Landed = (writes: Batch['writes']) => void;
+/** `owner`: who has sent them. */
+type Landed = (writes: Batch['writes'], owner: string) => void;
 
 /** Chances, and times at most. May change under way. */
 export interface EngineTrouble {
@@ -91,7 +92,11 @@ export class SimStore {
   #commitCutOff(owner: string, batch: Batch): Promise<CommitResult> {
     const { random } = this.#world;
     if (random.chance(0.02))
-      this.#world.schedule('store', random.next() ** 3 * this.#profile.lateMs, () => void this.#land(batch));
+      this.#world.schedule(
+        'store',
+        random.next() ** 3 * this.#profile.lateMs,
+        () => void this.#land(batch, owner),
+      );
     else if (random.chance(0.3)) return this.#unavailable(owner);
     const cause = new Error('the store is not reached');
     return new Promise((resolve) => {
@@ -109,10 +114,10 @@ export class SimStore {
 
   #commit(owner: string, batch: Batch): Promise<CommitResult> {
     const { random } = this.#world;
-    if (!random.chance(this.#profile.uncertain)) return this.#later(owner, () => this.#land(batch));
+    if (!random.chance(this.#profile.uncertain)) return this.#later(owner, () => this.#land(batch, owner));
     const arrivesMs = this.#latencyMs();
     const fate = random.next();
-    const land = () => void this.#land(batch);
+    const land = () => void this.#land(batch, owner);
     if (fate < 0.33)
       this.#world.schedule('store', arrivesMs + random.next() ** 3 * this.#profile.lateMs, land);
     else if (fate < 0.67) this.#world.schedule('store', arrivesMs, land);
@@ -122,9 +127,9 @@ export class SimStore {
     });
   }
 
-  async #land(batch: Batch): Promise<CommitResult> {
+  async #land(batch: Batch, owner: string): Promise<CommitResult> {
     const result = await this.#engine.commit(batch, this.#never);
-    if (result.kind === 'committed') this.onLanded(batch.writes);
+    if (result.kind === 'committed') this.onLanded(batch.writes, owner);
     return result;
   }
 

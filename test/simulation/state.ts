@@ -12,7 +12,7 @@ export interface Entry {
   readonly kv: KeyValue | undefined;
   /** The lease of a grant or revoke. */
   readonly lease: bigint;
-  /** The compacted revision, or the epoch. */
+  /** The compacted revision, the epoch, or the seconds of a grant. */
   readonly number: number;
 }
 

@@ -1,4 +1,4 @@
-import type { Chunk, ChunkHeader, Head } from '../../src/log/index.ts';
+import type { Chunk, ChunkHeader, Head, Record } from '../../src/log/index.ts';
 import {
   decodeHead,
   EntryColumns,
@@ -87,6 +87,11 @@ function entryAt({ bytes, position }: Chunk, columns: EntryColumns, i: number): 
   }
   const record = readRecord(kind, body, position);
   const lease = 'id' in record ? record.id : 0n;
-  const number = record.kind === 'compact' ? record.revision : record.kind === 'epoch' ? record.epoch : 0;
-  return { ...common, kind: record.kind, key: '', kv: undefined, lease, number };
+  return { ...common, kind: record.kind, key: '', kv: undefined, lease, number: numberOf(record) };
+}
+
+function numberOf(record: Record): number {
+  if (record.kind === 'compact') return record.revision;
+  if (record.kind === 'epoch') return record.epoch;
+  return record.kind === 'grant' ? record.ttl : 0;
 }

@@ -7,14 +7,18 @@ import type { WatchStream } from '../../src/watch/index.ts';
 import type { Oracle } from './oracle.ts';
 import type { World } from './world.ts';
 
-const WATCH = '/etcdserverpb.Watch/Watch';
+export const WATCH = '/etcdserverpb.Watch/Watch';
 const latin1 = (bytes: unknown): string => (bytes as Buffer).toString('latin1');
 
 /** One incarnation of a node, as watchers see it. */
 export interface WatchServer {
   readonly owner: string;
   /** Undefined: it serves nobody now. */
-  watch(receive: (response: Bytes) => void, ended: (code: string) => void): WatchStream | undefined;
+  watch(
+    receive: (response: Bytes) => void,
+    ended: (code: string) => void,
+    needsLeader: boolean,
+  ): WatchStream | undefined;
 }
 
 /** Why a stream may end: when the engine cannot be read for long, and one that needs it gives up. The client comes again. */
@@ -26,6 +30,7 @@ export class Watcher {
   readonly #oracle: Oracle;
   readonly #spec: Omit<WatchSpec, 'startRevision'>;
   readonly #isFragmented: boolean;
+  readonly #needsLeader: boolean;
   readonly #lives: WatchRecord[] = [];
   #life: WatchRecord | undefined;
   #node: WatchServer | undefined;
@@ -40,12 +45,18 @@ export class Watcher {
     world: World,
     oracle: Oracle,
     spec: Omit<WatchSpec, 'startRevision'>,
-    options: { readonly isFragmented: boolean; readonly mayEndBy?: ReadonlySet<string> },
+    options: {
+      readonly isFragmented: boolean;
+      readonly mayEndBy?: ReadonlySet<string>;
+      /** The stream carries etcd's `hasleader`. */
+      readonly needsLeader?: boolean;
+    },
   ) {
     this.#world = world;
     this.#oracle = oracle;
     this.#spec = spec;
     this.#isFragmented = options.isFragmented;
+    this.#needsLeader = options.needsLeader === true;
     this.#mayEndBy = options.mayEndBy ?? MAY_END_BY;
   }
 
@@ -83,6 +94,7 @@ export class Watcher {
         this.#oracle.expect(this.#mayEndBy.has(reason), () => `a watch stream: ${reason}`);
         if (this.#life === life) this.#life = undefined;
       },
+      this.#needsLeader,
     );
     if (this.#stream === undefined) {
       this.#life = undefined;
@@ -109,6 +121,7 @@ export class Watcher {
     const response = responseOf(message);
     this.#world.note(`${response.revision}/${response.events.length}/${response.canceled}`);
     if (response.created) {
+      if (response.revision > 1) this.#oracle.saw(response.revision, this.#node?.owner ?? '');
       if (this.#next === 0) this.#next = life.spec.startRevision = response.revision + 1;
       return;
     }
@@ -153,7 +166,8 @@ export class Watcher {
   }
 }
 
-function responseOf(message: Message): WatchResponse {
+/** As the validators want it. */
+export function responseOf(message: Message): WatchResponse {
   const header = message['header'] as Message;
   return {
     revision: Number(header['revision']),

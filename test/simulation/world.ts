@@ -9,6 +9,7 @@ interface Event {
 }
 
 const nextTurn = setImmediate;
+const JUST_MS = 10;
 
 /**
  * Virtual time and the only source of asynchrony: one queue of events in the order of (time, arrival), each with an
@@ -83,6 +84,11 @@ export class World implements Clock {
 
   stall(owner: string, ms: number): void {
     this.#stalledUntilMs.set(owner, Math.max(this.#stalledUntilMs.get(owner) ?? 0, this.#nowMs + ms));
+  }
+
+  /** Whether an event of this owner may be late, or was until just now. */
+  isLate(owner: string): boolean {
+    return (this.#stalledUntilMs.get(owner) ?? -Infinity) > this.#nowMs - JUST_MS;
   }
 
   async run(untilMs: number): Promise<void> {

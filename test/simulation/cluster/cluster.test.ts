@@ -21,6 +21,10 @@ const FOUND_AT: Readonly<Record<ClusterPlant, number>> = {
   'keep-alive-without-lease': 19,
   'probe-end-of-log': 1,
   'serve-before-epoch': 2,
+  'leader-by-record': 1,
+  'keep-streams-without-leader': 1,
+  'move-unconfirmed': 1,
+  'format-of-one': 1,
 };
 
 const again = (seed: number): string => `npm run simulate -- --cluster --seed ${seed} --seeds 1`;

@@ -142,12 +142,15 @@ export class Fleet {
   }
 
   /** The same for a watcher, which stays with one incarnation as long as it can. */
-  watchRoute(label: string): () => WatchServer | undefined {
+  watchRoute(label: string, needsLeader = false): () => WatchServer | undefined {
     const random = this.#parts.world.random.fork(`watch-route-${label}`);
     let member: Member | undefined;
     return () => {
       const serving = this.serving();
-      if (member !== undefined && serving.includes(member) && !random.chance(0.02)) return member;
+      // Who has a stream there is told when it ends.
+      const isTold = (member?.leaderLost.size ?? 0) > 0;
+      const isFine = !needsLeader || isTold || member?.node?.hasLeader() === true;
+      if (member !== undefined && serving.includes(member) && isFine && !random.chance(0.02)) return member;
       member = serving.length === 0 ? undefined : random.pick(serving);
       return member;
     };

@@ -3,6 +3,7 @@ import type { Answer, Call, CallRecord } from '../history.ts';
 import { show } from '../history.ts';
 import type { Oracle } from '../oracle.ts';
 import type { World } from '../world.ts';
+import type { LeasePresence } from './lease-times.ts';
 
 const CLIENT_MIN = 50_000;
 
@@ -87,20 +88,27 @@ export class Keeper {
     });
   }
 
-  /**
-   * What a lease was said to have left, it has: by the clock of whoever leads, which runs at most `rateMax` times as fast as
-   * time, and jumps ahead as `jumped` tells.
-   */
-  check(rateMax: number, jumped: (fromMs: number, toMs: number) => number): void {
+  /** What a lease was said to have left, it has: by the clock of whoever leads, which has gone so far at most. */
+  check(presence: LeasePresence, clockMs: (fromMs: number, toMs: number) => number): void {
     const { oracle, lease } = this.#options;
+    const { records, ttl: granted } = this.#options;
+    for (const record of records) {
+      const { call, answer } = record;
+      if (answer.kind !== 'alive' || !('lease' in call) || call.lease !== lease) continue;
+      // An expired lease has 0 seconds left until it is revoked; a keep-alive waits for that.
+      const isThere = call.kind === 'keepAlive' ? answer.ttl > 0 : answer.ttl >= 0;
+      oracle.expect(
+        answer.ttl <= granted && presence.was(isThere, lease, record),
+        () => `promise 4: lease ${lease} was ${isThere ? 'not ' : ''}there all the time: ${show(record)}`,
+      );
+    }
     const revoked = revocations(oracle, lease);
     for (const assurance of this.assurances) {
       const { startMs, ttl } = assurance;
       const atMs = revoked.find((landedMs) => landedMs > startMs);
       if (atMs === undefined) continue;
-      const passedMs = (atMs - startMs) * rateMax + jumped(startMs, atMs);
       oracle.expect(
-        passedMs >= ttl * 1000,
+        clockMs(startMs, atMs) >= ttl * 1000,
         () => `a lease expired ${(atMs - startMs).toFixed(0)} ms after ${JSON.stringify(text(assurance))}`,
       );
     }

@@ -12,6 +12,11 @@ export interface LinkTrouble {
   readonly linkBytesMax: number;
 }
 
+export interface LinkTap {
+  sent(owner: string, message: PeerMessage): void;
+  received(owner: string, message: PeerMessage): void;
+}
+
 interface Place {
   readonly name: string;
   readonly owner: string;
@@ -22,6 +27,8 @@ export interface SimLinkOptions {
   readonly profile: LinkTrouble;
   readonly fail: (problem: string) => void;
   readonly counts: { full: number; messages: number };
+  /** Told of what leaves a node, and of what a node takes. */
+  readonly tap?: LinkTap;
   readonly isCut: (from: string, to: string) => boolean;
   /** Nothing comes of this link any more. */
   readonly over: () => void;
@@ -129,6 +136,7 @@ export class End implements Link {
     if (this.#isClosed || this.#hasEnded) return true;
     if (this.#isFull && message.kind === 'commit')
       fail(`${this.place.owner} pushes a commit to ${this.#to.owner}, to whom the way is full`);
+    this.#link.options.tap?.sent(this.place.owner, message);
     const parcel = new Parcel(message);
     counts.messages++;
     this.#bytes += parcel.bytes;
@@ -168,7 +176,9 @@ export class End implements Link {
   }
 
   receive(message: PeerMessage): void {
-    if (!this.#isClosed && !this.#hasEnded) this.sink?.message(message);
+    if (this.#isClosed || this.#hasEnded) return;
+    this.#link.options.tap?.received(this.place.owner, message);
+    this.sink?.message(message);
   }
 
   lose(): void {

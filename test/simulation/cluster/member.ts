@@ -2,6 +2,8 @@ import { EMPTY_BYTES, silentLogger } from '../../../src/base/index.ts';
 import type { Bytes } from '../../../src/base/index.ts';
 import { ClusterNode } from '../../../src/cluster/cluster-node.ts';
 import type { ServeForwarded } from '../../../src/cluster/cluster-node-api.ts';
+import { refuseByHeaders } from '../../../src/server/refuse.ts';
+import { StreamEnds } from '../../../src/server/stream-ends.ts';
 import type { Store } from '../../../src/store/index.ts';
 import { isReadOnly } from '../../../src/store/txn-plan.ts';
 import { WatchHub } from '../../../src/watch/index.ts';
@@ -23,6 +25,18 @@ import { NodeTime } from './node-time.ts';
 import { LEASE_MS } from './profile.ts';
 import type { ClusterProfile } from './profile.ts';
 
+/** Told of what nodes show and refuse. */
+export interface Witness {
+  /** A node that leads shows all up to here. */
+  led(sequence: number): void;
+  shown(revision: number, by: string, what: string): void;
+  /** A write is acknowledged, at best by a leader that was deposed meanwhile. */
+  acknowledged(revision: number): void;
+  deposed(member: Member): void;
+  /** A stream was ended, or a call refused, for want of a leader. */
+  missed(member: Member, what: 'cancelled' | 'refused'): void;
+}
+
 export interface MemberParts {
   readonly world: World;
   readonly profile: ClusterProfile;
@@ -32,6 +46,7 @@ export interface MemberParts {
   readonly faults: ReadonlySet<string>;
   /** One node, with a store for itself. */
   readonly isAlone: boolean;
+  readonly witness?: Witness;
   /** A node cannot go on. */
   readonly failed: (member: Member, error: unknown) => void;
   readonly counts: { forwarded: number; followerReads: number; stores: number };
@@ -49,6 +64,10 @@ export class Member implements CallTarget, WatchServer {
   readonly time: NodeTime;
   /** The chunk format that its program knows. */
   readonly knows: number;
+  /** How fast its clock runs, until all is calm. */
+  readonly rate: number;
+  /** The streams that end without a leader. */
+  readonly leaderLost = new StreamEnds();
   node: ClusterNode | undefined;
   /** Clients are served. */
   isServing = false;
@@ -64,8 +83,8 @@ export class Member implements CallTarget, WatchServer {
     const random = world.random.fork(`time-${this.owner}`);
     const { rateMin, rateMax } = profile;
     // By its logarithm, so that as many are slow as are fast.
-    const rate = rateMin * (rateMax / rateMin) ** random.next();
-    this.time = new NodeTime(world, this.owner, { rate, offsetMs: random.int(0, 1_000_000) });
+    this.rate = rateMin * (rateMax / rateMin) ** random.next();
+    this.time = new NodeTime(world, this.owner, { rate: this.rate, offsetMs: random.int(0, 1_000_000) });
   }
 
   async start(): Promise<void> {
@@ -98,6 +117,7 @@ export class Member implements CallTarget, WatchServer {
       onFailed: (error) => this.#parts.failed(this, error),
     });
     this.node = node;
+    node.onLeaderLost(() => this.leaderLost.endAll());
     this.#hub = this.#newHub(node.store);
     node.onStore((store) => {
       this.#parts.counts.stores++;
@@ -122,22 +142,65 @@ export class Member implements CallTarget, WatchServer {
     });
   }
 
-  watch(receive: (response: Bytes) => void, ended: (code: string) => void): WatchStream | undefined {
+  watch(
+    receive: (response: Bytes) => void,
+    ended: (code: string) => void,
+    needsLeader = false,
+  ): WatchStream | undefined {
     const { world, profile } = this.#parts;
-    if (this.#hub === undefined || !this.isServing) return undefined;
-    return openWatch(this.#hub, { world, owner: this.owner, profile, receive, ended });
+    if (this.#hub === undefined || !this.isServing || (needsLeader && this.#refuses())) return undefined;
+    const lost = (): void => {
+      this.#parts.witness?.missed(this, 'cancelled');
+      stream.close();
+      ended('no-leader');
+    };
+    const release = (): void => this.leaderLost.remove(lost);
+    const over = (code: string): void => {
+      release();
+      ended(code);
+    };
+    const stream = openWatch(this.#hub, { world, owner: this.owner, profile, receive, ended: over });
+    if (!needsLeader) return stream;
+    this.leaderLost.add(lost);
+    return {
+      receive: (request) => stream.receive(request),
+      drained: () => stream.drained(),
+      close: () => {
+        release();
+        stream.close();
+      },
+    };
+  }
+
+  /** As the server does with a call or stream that needs a leader. */
+  #refuses(): boolean {
+    const headers = new Map([['hasleader', 'true']]);
+    const refusal = refuseByHeaders(this.node as ClusterNode)((name) => headers.get(name));
+    if (refusal !== undefined) this.#parts.witness?.missed(this, 'refused');
+    return refusal !== undefined;
   }
 
   #handle(call: Call, more: More, answered: (answer: Answer) => void): void {
     const node = this.node as ClusterNode;
+    if (more.needsLeader === true && this.#refuses()) return answered({ kind: 'error', code: 'NoLeader' });
     const isLocal =
       LOCAL.has(call.kind) || (call.kind === 'txn' && isReadOnly(requestOf(call.txn, more.pad)));
     if (isLocal && !node.leads) this.#parts.counts.followerReads++;
-    if (isLocal || node.leads) return send(node.store, call, more, answered);
+    if (isLocal || node.leads)
+      return send(node.store, call, more, (answer) => {
+        this.#answered(call, answer);
+        answered(answer);
+      });
     this.#parts.counts.forwarded++;
     node.forward(METHOD, encodeCall({ call, more, member: node.memberId }), (answer) =>
       answered(decodeAnswer(answer)),
     );
+  }
+
+  #answered(call: Call, answer: Answer): void {
+    const { witness } = this.#parts;
+    if (answer.kind === 'written') witness?.acknowledged(answer.revision);
+    if ('revision' in answer) witness?.shown(answer.revision, this.owner, call.kind);
   }
 
   readonly #serve: ServeForwarded = ({ member, method, request }, reply) => {
@@ -149,11 +212,16 @@ export class Member implements CallTarget, WatchServer {
       () => `a call of member ${forwarded.member} came as one of ${member}`,
     );
     const { store } = this.node as ClusterNode;
-    send(store, forwarded.call, forwarded.more, (answer) => reply(encodeAnswer(answer)));
+    send(store, forwarded.call, forwarded.more, (answer) => {
+      this.#answered(forwarded.call, answer);
+      reply(encodeAnswer(answer));
+    });
   };
 
   #newHub(store: Store): WatchHub {
-    const { world, profile } = this.#parts;
+    const { world, profile, witness } = this.#parts;
+    store.onDeposed(() => witness?.deposed(this));
+    store.onCommit(() => store.leads && witness?.led(store.sequence));
     const { responseBytesMax, fragmentBytesMin } = profile;
     const hub = new WatchHub({
       source: {

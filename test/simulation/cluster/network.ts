@@ -1,12 +1,13 @@
 import type { Link, LinkSink, PeerNetwork } from '../../../src/cluster/peer-network.ts';
 import type { World } from '../world.ts';
 import { SimLink } from './link.ts';
-import type { LinkTrouble } from './link.ts';
+import type { LinkTap, LinkTrouble } from './link.ts';
 
 export interface NetworkOptions {
   readonly world: World;
   readonly profile: LinkTrouble & { readonly keepAliveMs: number };
   readonly fail: (problem: string) => void;
+  readonly tap?: LinkTap;
 }
 
 /** A node's end of the network. It dies with its node. */
@@ -90,12 +91,12 @@ export class SimNetwork {
   }
 
   #connect(from: Endpoint, peerUrls: readonly string[], sink: LinkSink): Link {
-    const { world, profile, fail } = this.#options;
+    const { world, profile, fail, tap } = this.#options;
     const url = peerUrls[0] ?? '';
     const to = this.#endpoints.get(url);
     const name = url.slice('sim://'.length);
     const link = new SimLink({
-      ...{ world, profile, fail, counts: this.counts },
+      ...{ world, profile, fail, counts: this.counts, ...(tap && { tap }) },
       isCut: (a, b) => this.isCut(a, b),
       over: () => this.#links.delete(link),
       near: { name: from.name, owner: from.owner },

@@ -25,6 +25,11 @@ export class NodeTime implements Clock {
     return this.#baseMs + (this.#world.nowMs() - this.#sinceWorldMs) * this.#rate;
   }
 
+  /** How much faster than time it runs. */
+  get rate(): number {
+    return this.#rate;
+  }
+
   setRate(rate: number): void {
     this.#baseMs = this.nowMs();
     this.#sinceWorldMs = this.#world.nowMs();

@@ -11,6 +11,10 @@ export const CLUSTER_PLANTED = [
   'keep-alive-without-lease',
   'probe-end-of-log',
   'serve-before-epoch',
+  'leader-by-record',
+  'keep-streams-without-leader',
+  'move-unconfirmed',
+  'format-of-one',
 ] as const;
 export type ClusterPlant = (typeof CLUSTER_PLANTED)[number];
 

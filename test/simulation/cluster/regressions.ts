@@ -11,4 +11,9 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       'watchers on a follower went on through what a cleaned chunk has no more (src/watch/hub.ts, `compacted`)',
   },
+  {
+    seed: 4,
+    found:
+      'a node that came to lead again never ended leases that it knew when it led before (src/store/expiry-heap.ts)',
+  },
 ];

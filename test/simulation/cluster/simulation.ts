@@ -4,14 +4,14 @@ import { guardDeterminism } from '../guard.ts';
 import { checkHistory } from '../history.ts';
 import type { CallRecord } from '../history.ts';
 import { findViolation } from '../kv-model.ts';
-import { LogKeys } from '../../../src/log/index.ts';
-import { KEYSPACE, Oracle } from '../oracle.ts';
+import { Oracle } from '../oracle.ts';
 import { KEYS } from '../profile.ts';
 import { SimStore } from '../sim-engine.ts';
-import { latin1 } from '../state.ts';
 import { Watcher } from '../watcher.ts';
 import { World } from '../world.ts';
 import { checkAgreement } from './agreement.ts';
+import { Judges } from './judges.ts';
+import { checkLeaseTimes, LeasePresence } from './lease-times.ts';
 import { Fleet } from './fleet.ts';
 import { Keeper } from './keeper.ts';
 import { SimNetwork } from './network.ts';
@@ -20,6 +20,7 @@ import { calmCluster, drawClusterProfile, NAMES } from './profile.ts';
 import type { ClusterProfile } from './profile.ts';
 import { checkSequences } from './sequences.ts';
 import { Troubles } from './troubles.ts';
+import { WatchParty } from './watch-party.ts';
 
 const TROUBLE_MS = 12_000;
 const CALM_MS = 9_000;
@@ -30,7 +31,7 @@ const RECOVERY_MS = 5_000;
 const STEP_MS = 500;
 const CALL_TIMEOUT_MS = 1_500;
 const KEEPER_LEASE_MIN = 100;
-const WATCH_MAY_END_BY = new Set(['unavailable', 'stopped']);
+const WATCH_MAY_END_BY = new Set(['unavailable', 'stopped', 'no-leader']);
 
 export interface ClusterVerdict {
   readonly seed: number;
@@ -72,8 +73,10 @@ class ClusterSimulation {
   readonly #network: SimNetwork;
   readonly #fleet: Fleet;
   readonly #troubles: Troubles;
+  readonly #judges: Judges;
   readonly #records: CallRecord[] = [];
   readonly #watchers: Watcher[];
+  readonly #party: WatchParty;
   readonly #keepers: Keeper[];
   /** As it was drawn: it ends calm. */
   readonly #drawn: ClusterProfile;
@@ -84,18 +87,24 @@ class ClusterSimulation {
     const engines = new SimStore(world, profile);
     const oracle = new Oracle(() => world.nowMs());
     const fail = (problem: string) => oracle.fail(problem);
-    const network = new SimNetwork({ world, profile, fail });
+    const judges = new Judges({ world, oracle, profile });
+    const network = new SimNetwork({ world, profile, fail, tap: judges });
     const names = NAMES.slice(0, nodes ?? (seed % 4 === 0 ? 5 : 3));
     const faults = new Set(plant === undefined ? [] : [plant]);
-    const fleet = new Fleet({ world, profile, network, engines, oracle, faults }, names);
+    const witness = judges;
+    const fleet = new Fleet({ world, profile, network, engines, oracle, faults, witness }, names);
     this.#seed = seed;
     [this.#world, this.#profile, this.#engines, this.#oracle] = [world, profile, engines, oracle];
     [this.#network, this.#fleet, this.#drawn] = [network, fleet, { ...profile }];
-    this.#troubles = new Troubles({ world, profile, network, engines, fleet, untilMs: TROUBLE_MS });
-    const headKey = latin1(new LogKeys(KEYSPACE).head);
-    engines.onLanded = (writes) => {
-      if (writes.some(({ key }) => latin1(key) === headKey)) oracle.landed(writes);
-    };
+    this.#troubles = new Troubles({ world, profile, network, engines, fleet, judges, untilMs: TROUBLE_MS });
+    this.#judges = judges;
+    judges.begin({
+      seed,
+      fleet,
+      network,
+      engines,
+      jumped: (fromMs, toMs) => this.#troubles.jumped(fromMs, toMs),
+    });
     const all = { noPut: false, noDelete: false };
     this.#watchers = [
       { ...all, key: '\0', rangeEnd: '\0', prevKv: true },
@@ -104,8 +113,13 @@ class ClusterSimulation {
       { ...all, key: 'k', rangeEnd: 'n', prevKv: false, noPut: true },
     ].map(
       (spec, i) =>
-        new Watcher(world, oracle, spec, { isFragmented: i % 2 === 0, mayEndBy: WATCH_MAY_END_BY }),
+        new Watcher(world, oracle, spec, {
+          isFragmented: i % 2 === 0,
+          mayEndBy: WATCH_MAY_END_BY,
+          needsLeader: i < 2,
+        }),
     );
+    this.#party = new WatchParty(world, oracle, { seed, mayEndBy: WATCH_MAY_END_BY });
     this.#keepers = Array.from({ length: profile.keepers }, (_, i) => this.#newKeeper(i));
   }
 
@@ -132,7 +146,7 @@ class ClusterSimulation {
       digest: world.digest(),
       calls: this.#records.length,
       profile: this.#drawn,
-      counts: { ...oracle.counts, ...this.#fleet.counts, ...this.#network.counts },
+      counts: { ...oracle.counts, ...this.#fleet.counts, ...this.#network.counts, ...this.#judges.counts },
     };
   }
 
@@ -152,12 +166,14 @@ class ClusterSimulation {
     for (let id = 0; id < profile.clients; id++) {
       const options: ClientOptions = {
         ...{ world, profile, gossip, records: this.#records, leases, untilMs, timeoutMs: CALL_TIMEOUT_MS },
+        needsLeader: id % 2 === 1,
         ...fleet.route(`client-${id}`),
       };
       void runClient(options, id);
     }
     for (const keeper of this.#keepers) void keeper.run(untilMs);
-    for (const [i, watcher] of this.#watchers.entries()) void watcher.run(fleet.watchRoute(String(i)));
+    void this.#party.run(fleet.watchRoute('party'), untilMs);
+    for (const [i, watcher] of this.#watchers.entries()) void watcher.run(fleet.watchRoute(String(i), i < 2));
   }
 
   /** Nothing fails any more, and clocks are right again. */
@@ -188,8 +204,12 @@ class ClusterSimulation {
     checkHistory(oracle, this.#records);
     checkSequences(oracle, this.#records);
     for (const watcher of this.#watchers) watcher.check();
-    for (const keeper of this.#keepers)
-      keeper.check(this.#drawn.rateMax, (fromMs, toMs) => this.#troubles.jumped(fromMs, toMs));
+    this.#party.check();
+    const presence = new LeasePresence(oracle);
+    const clockMs = (fromMs: number, toMs: number): number => this.#judges.clockMs(fromMs, toMs);
+    for (const keeper of this.#keepers) keeper.check(presence, clockMs);
+    const [records, nowMs] = [this.#records, world.nowMs()];
+    checkLeaseTimes({ oracle, records, nowMs, rateMin: this.#profile.rateMin, clockMs });
     if (!isSmall(this.#seed)) return;
     const violation = findViolation(this.#records);
     if (violation !== undefined) oracle.fail(violation);

@@ -2,6 +2,7 @@ import type { SeededRandom } from '../../../src/base/index.ts';
 import type { SimStore } from '../sim-engine.ts';
 import type { World } from '../world.ts';
 import type { Fleet } from './fleet.ts';
+import type { Judges } from './judges.ts';
 import type { SimNetwork } from './network.ts';
 import { LEASE_MS } from './profile.ts';
 import type { ClusterProfile } from './profile.ts';
@@ -15,6 +16,7 @@ export interface TroubleParts {
   readonly network: SimNetwork;
   readonly engines: SimStore;
   readonly fleet: Fleet;
+  readonly judges: Judges;
   readonly untilMs: number;
 }
 
@@ -44,7 +46,10 @@ export class Troubles {
       else if (due(profile.closeEveryMs)) fleet.close(name, random.next() * LEASE_MS);
       else if (due(profile.stallEveryMs))
         world.stall(member.owner, Math.min(leftMs, random.next() * 4 * LEASE_MS));
-      if (due(profile.moveEveryMs)) fleet.moveLeader(name);
+      if (due(profile.moveEveryMs)) {
+        fleet.counts.moves++;
+        this.#parts.judges.moves.ask(member);
+      }
       if (due(profile.isolateEveryMs)) this.#isolate(name, member.owner);
       if (due(profile.cutEveryMs))
         this.#until(random.next() * 4 * LEASE_MS, [this.#parts.network.cut(name, random.pick(fleet.names))]);
