@@ -108,6 +108,19 @@ const suites: readonly Suite[] = [
     entry: 'test/kubernetes/main.ts',
   },
   {
+    name: 'tools for test:kubernetes-storage',
+    npm: ['run', 'tools', '--', 'kube-storage'],
+    minutesMax: 15,
+    entry: 'test/kubernetes-storage/main.ts',
+    preparation: true,
+  },
+  {
+    name: 'test:kubernetes-storage',
+    npm: ['run', 'test:kubernetes-storage', '--', '--short'],
+    minutesMax: 10,
+    entry: 'test/kubernetes-storage/main.ts',
+  },
+  {
     name: 'test:cluster',
     npm: ['run', 'test:cluster'],
     minutesMax: 12,

@@ -3,35 +3,38 @@
  * `${ENGRAM_TOOLS:-~/.cache/engram}/NAME-VERSION/`.
  *
  *     npm run tools                      builds everything
- *     npm run tools -- etcd kube h2spec  builds what is named (`etcd-3.6`, `etcd-3.7`, `kube`, `h2spec`, `tikv`,
- *                                        `cluster`; `etcd` is both)
+ *     npm run tools -- etcd kube h2spec  builds what is named (`etcd-3.6`, `etcd-3.7`, `kube`, `kube-storage`,
+ *                                        `etcd-tests`, `h2spec`, `tikv`, `cluster`; `etcd` is both)
  *
  * A build happens in a scratch module of its own, because `go install` refuses modules with replace directives. It is
  * atomic (built aside, then renamed), idempotent, and at most one process builds one tool at a time. What has its
- * sources here (test/tikv-fixture, test/cluster/go-load) has their digest for a version, so that an older build is never taken for it.
+ * sources here (test/tikv-fixture, test/cluster/go-load, test/kubernetes-storage) has their digest for a version, so
+ * that an older build is never taken for it.
  */
 
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { access, constants, mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  constants,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { recipes, type Recipe, type TestedModule, type ToolName } from './tool-recipes.ts';
 
-/** A program that some suite runs. */
-export type ToolName =
-  | 'etcd'
-  | 'etcdctl'
-  | 'etcdutl'
-  | 'kube-apiserver'
-  | 'kubectl'
-  | 'h2spec'
-  | 'tikv-fixture'
-  | 'tikv-fixture-check'
-  | 'tikv-fixture-bench'
-  | 'cluster-load';
+export type { ToolName } from './tool-recipes.ts';
 
 /** Where a tool is, or why it is not there: `reason` is a sentence for a `SKIPPED` line. */
 export type ToolLookup = { kind: 'found'; path: string } | { kind: 'missing'; reason: string };
@@ -44,137 +47,7 @@ export interface ToolOptions {
   build?: boolean;
 }
 
-/** What to build in one module. */
-export interface Recipe {
-  /** Directory name without the version. */
-  name: string;
-  version: string;
-  /** What `npm run tools -- WORD` may call it. */
-  words: readonly string[];
-  /** The module that holds the main packages, if it is one of this repository; else a scratch module is made. */
-  sources?: string;
-  /** Name of the binary -> its main package. */
-  programs: Partial<Record<ToolName, string>>;
-  /** Module -> version, as in a require directive. */
-  requires: Record<string, string>;
-  /** Module whose replaced (staging) modules are all taken at a published version instead. */
-  staging?: { module: string; version: string };
-  ldflags?: string;
-}
-
 const goDirective = '1.26.0';
-
-function etcdRecipe(version: string, words: readonly string[]): Recipe {
-  const root = 'go.etcd.io/etcd';
-  return {
-    name: 'etcd',
-    version,
-    words: ['etcd', ...words],
-    programs: {
-      etcd: `${root}/server/v3`,
-      etcdctl: `${root}/etcdctl/v3`,
-      etcdutl: `${root}/etcdutl/v3`,
-    },
-    requires: {
-      [`${root}/server/v3`]: `v${version}`,
-      [`${root}/etcdctl/v3`]: `v${version}`,
-      [`${root}/etcdutl/v3`]: `v${version}`,
-    },
-    ldflags: '-s -w',
-  };
-}
-
-/** Kubernetes reads its version from variables that its own build sets; without them it reports v0.0.0-master. */
-function kubernetesLdflags(version: string, major: string, minor: string): string {
-  const values = { gitVersion: `v${version}`, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
-  const flags = Object.entries(values).flatMap(([name, value]) => [
-    `-X k8s.io/component-base/version.${name}=${value}`,
-    `-X k8s.io/client-go/pkg/version.${name}=${value}`,
-  ]);
-  return ['-s -w', ...flags].join(' ');
-}
-
-/** The TiKV-protocol server that the suites of the TiKV client and engine run on, and its companions. */
-function fixtureRecipe(): Recipe {
-  const sources = sourcesAt('test', 'tikv-fixture');
-  return {
-    name: 'tikv-fixture',
-    version: digestOf(sources),
-    words: ['tikv', 'tikv-fixture'],
-    sources,
-    programs: {
-      'tikv-fixture': './cmd/tikv-fixture',
-      'tikv-fixture-check': './cmd/check',
-      'tikv-fixture-bench': './cmd/bench',
-    },
-    requires: {},
-    ldflags: '-s -w',
-  };
-}
-
-/** A load on a cluster by etcd's own Go client, for test:cluster. */
-function clusterLoadRecipe(): Recipe {
-  const sources = sourcesAt('test', 'cluster', 'go-load');
-  return {
-    name: 'cluster-load',
-    version: digestOf(sources),
-    words: ['cluster', 'cluster-load'],
-    sources,
-    programs: { 'cluster-load': '.' },
-    requires: {},
-    ldflags: '-s -w',
-  };
-}
-
-function sourcesAt(...path: readonly string[]): string {
-  return join(dirname(dirname(fileURLToPath(import.meta.url))), ...path);
-}
-
-/** Short, over the paths and bytes of a module's files. */
-function digestOf(directory: string): string {
-  const files = readdirSync(directory, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /(\.go|^go\.(mod|sum))$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
-  const hash = createHash('sha256');
-  for (const file of files.toSorted()) {
-    const content = readFileSync(file);
-    hash.update(`${relative(directory, file)}\0${content.length}\0`).update(content);
-  }
-  return hash.digest('hex').slice(0, 12);
-}
-
-const recipes: readonly Recipe[] = [
-  etcdRecipe('3.7.3', ['etcd-3.7', 'etcd-3.7.3']),
-  etcdRecipe('3.6.14', ['etcd-3.6', 'etcd-3.6.14']),
-  {
-    name: 'kubernetes',
-    version: '1.37.0',
-    words: ['kube', 'kubernetes', 'kube-apiserver', 'kubectl'],
-    programs: {
-      'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver',
-      kubectl: 'k8s.io/kubernetes/cmd/kubectl',
-    },
-    requires: { 'k8s.io/kubernetes': 'v1.37.0' },
-    staging: { module: 'k8s.io/kubernetes@v1.37.0', version: 'v0.37.0' },
-    ldflags: kubernetesLdflags('1.37.0', '1', '37'),
-  },
-  {
-    name: 'h2spec',
-    version: '2.2.1',
-    words: ['h2spec'],
-    programs: { h2spec: 'github.com/summerwind/h2spec/cmd/h2spec' },
-    requires: {
-      'github.com/summerwind/h2spec': 'v2.2.1+incompatible',
-      // h2spec has no go.mod of its own, so its dependencies are pinned here.
-      'github.com/fatih/color': 'v1.19.0',
-      'github.com/spf13/cobra': 'v1.10.2',
-      'golang.org/x/net': 'v0.62.0',
-    },
-    ldflags: '-s -w',
-  },
-  fixtureRecipe(),
-  clusterLoadRecipe(),
-];
 
 /** The directory that holds all built tools. */
 export function toolsDirectory(): string {
@@ -259,23 +132,36 @@ async function buildAside(recipe: Recipe, target: string): Promise<void> {
   const scratch = await mkdtemp(`${target}.build-`);
   const start = performance.now();
   try {
-    if (recipe.sources === undefined)
-      await writeFile(join(scratch, 'go.mod'), await goModule(recipe, scratch));
-    const module = recipe.sources ?? scratch;
+    const module = await moduleToBuild(recipe, scratch);
     const output = join(scratch, 'bin');
     await mkdir(output);
+    const command = recipe.tests === undefined ? ['build'] : ['test', '-c', '-tags', recipe.tests.tags ?? ''];
+    const mod = recipe.sources === undefined ? '-mod=mod' : '-mod=readonly';
+    const flags = [mod, '-trimpath', '-buildvcs=false', '-ldflags', recipe.ldflags ?? ''];
     for (const [name, main] of Object.entries(recipe.programs)) {
       say(`building ${name} ${recipe.version}`);
-      const mod = recipe.sources === undefined ? '-mod=mod' : '-mod=readonly';
-      const flags = [mod, '-trimpath', '-buildvcs=false', '-ldflags', recipe.ldflags ?? ''];
-      await run('go', ['build', ...flags, '-o', join(output, name), main], module);
+      await run('go', [...command, ...flags, '-o', join(output, name), main], module);
     }
+    for (const kept of recipe.tests?.kept ?? [])
+      await cp(join(module, kept), join(output, kept), { recursive: true });
     await rm(target, { recursive: true, force: true });
     await rename(output, target);
     say(`built ${basename(target)} in ${((performance.now() - start) / 1000).toFixed(0)} s`);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** The directory of the module in which the packages are built: one of this repository, a copy, or the scratch one. */
+async function moduleToBuild(recipe: Recipe, scratch: string): Promise<string> {
+  if (recipe.sources !== undefined) return recipe.sources;
+  if (recipe.tests !== undefined) {
+    const copy = join(scratch, 'module');
+    await copyWithChanges(recipe.tests, copy);
+    return copy;
+  }
+  await writeFile(join(scratch, 'go.mod'), await goModule(recipe, scratch));
+  return scratch;
 }
 
 /** The text of the scratch module's go.mod. */
@@ -291,12 +177,50 @@ async function goModule(recipe: Recipe, scratch: string): Promise<string> {
   return `${lines.join('\n')}\n`;
 }
 
+/** A copy of the module with its own pins: Go takes no overlay of what is in its module cache. */
+async function copyWithChanges({ module, overlay, edits = [] }: TestedModule, copy: string): Promise<void> {
+  const { Dir, GoMod } = await downloadedModule(module, dirname(copy));
+  await cp(Dir, copy, { recursive: true });
+  // Nothing in the module cache may be written, and so in its copy.
+  await chmod(copy, 0o755);
+  for (const entry of await readdir(copy, { withFileTypes: true, recursive: true })) {
+    if (entry.isDirectory()) await chmod(join(entry.parentPath, entry.name), 0o755);
+  }
+  for (const [path, file] of Object.entries(overlay)) {
+    await rm(join(copy, path));
+    await copyFile(file, join(copy, path));
+  }
+  for (const { path, words, by } of edits) {
+    const text = await readFile(join(copy, path), 'utf8');
+    if (!text.includes(words)) throw new Error(`${module} has no "${words}" in ${path}`);
+    await rm(join(copy, path));
+    await writeFile(join(copy, path), text.replaceAll(words, by));
+  }
+  await dropNeighbours(GoMod, copy);
+}
+
+/** Takes the published versions of modules that are directories beside the module where that is developed. */
+async function dropNeighbours(goMod: string, copy: string): Promise<void> {
+  const text = await run('go', ['mod', 'edit', '-json', goMod], copy);
+  const { Replace } = JSON.parse(text) as {
+    Replace: { Old: { Path: string }; New: { Path: string } }[] | null;
+  };
+  const beside = (Replace ?? []).filter((one) => one.New.Path.startsWith('../'));
+  if (beside.length === 0) return;
+  await chmod(join(copy, 'go.mod'), 0o644);
+  await chmod(join(copy, 'go.sum'), 0o644);
+  await run('go', ['mod', 'edit', ...beside.map((one) => `-dropreplace=${one.Old.Path}`)], copy);
+}
+
+async function downloadedModule(module: string, scratch: string): Promise<{ Dir: string; GoMod: string }> {
+  const text = await run('go', ['mod', 'download', '-json', module], scratch);
+  return JSON.parse(text) as { Dir: string; GoMod: string };
+}
+
 /** Modules that the given module's own go.mod replaces by a directory inside itself. */
 async function replacedModules(module: string, scratch: string): Promise<string[]> {
-  const downloaded = JSON.parse(await run('go', ['mod', 'download', '-json', module], scratch)) as {
-    GoMod: string;
-  };
-  const text = await run('go', ['mod', 'edit', '-json', downloaded.GoMod], scratch);
+  const { GoMod } = await downloadedModule(module, scratch);
+  const text = await run('go', ['mod', 'edit', '-json', GoMod], scratch);
   const { Replace } = JSON.parse(text) as { Replace: { Old: { Path: string }; New: { Path: string } }[] };
   return Replace.filter((one) => one.New.Path.startsWith('./')).map((one) => one.Old.Path);
 }

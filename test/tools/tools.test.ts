@@ -1,6 +1,6 @@
 /** Goal: a suite always learns where a tool is or why it is missing, and nothing half-built is ever found. */
 
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -72,6 +72,30 @@ describe('tools', () => {
     expect(readdirSync(join(directory, 'etcd-3.7.3'))).toHaveLength(3);
   });
 
+  test('that are the tests of a module are built from a copy of it, with our file in the place of theirs', async () => {
+    const theirs = place('module/pkg/storage/etcd3/testserver/test_server.go', 'theirs');
+    chmodSync(theirs, 0o444);
+    chmodSync(join(theirs, '..'), 0o555);
+    const asked = join(directory, 'asked');
+    place(
+      'bin/go',
+      `#!/bin/sh
+[ "$1" = version ] && exit 0
+[ "$1" = mod ] && echo '{ "Dir": "${join(directory, 'module')}" }' && exit 0
+echo "$1 $2" >> ${asked}
+while [ $# -gt 1 ]; do [ "$1" = -o ] && cp pkg/storage/etcd3/testserver/test_server.go "$2" && chmod 755 "$2"; shift; done
+`,
+    );
+    vi.stubEnv('PATH', `${join(directory, 'bin')}:${process.env['PATH']}`);
+    const built = await toolPath('cacher.test');
+    const ours = join(import.meta.dirname, '../kubernetes-storage/test_server.go');
+    expect(readFileSync(built!, 'utf8')).toBe(readFileSync(ours, 'utf8'));
+    expect(readFileSync(theirs, 'utf8')).toBe('theirs');
+    expect(readFileSync(asked, 'utf8')).toBe('test -c\n'.repeat(5));
+    expect(readdirSync(directory).toSorted()).toEqual(['asked', 'bin', expect.any(String), 'module']);
+    chmodSync(join(theirs, '..'), 0o755);
+  });
+
   test('that are built from sources of this repository carry their digest', () => {
     const [fixture] = recipesFor(['tikv']);
     expect(fixture).toMatchObject({ name: 'tikv-fixture', version: expect.stringMatching(/^[0-9a-f]{12}$/) });
@@ -82,7 +106,7 @@ describe('tools', () => {
   test('are named by words, and an unknown word lists the known ones', () => {
     expect(recipesFor(['etcd']).map(({ version }) => version)).toEqual(['3.7.3', '3.6.14']);
     expect(recipesFor(['kube', 'h2spec']).map(({ name }) => name)).toEqual(['kubernetes', 'h2spec']);
-    expect(recipesFor([])).toHaveLength(6);
+    expect(recipesFor([])).toHaveLength(8);
     expect(() => recipesFor(['moon'])).toThrow('known are etcd, etcd-3.7');
   });
 });
