@@ -3,6 +3,7 @@ import { SeededRandom, silentLogger } from '../../src/base/index.ts';
 import type { Scheduler } from '../../src/base/index.ts';
 import { TikvEngine } from '../../src/engine/tikv/index.ts';
 import type { TikvEngineOptions } from '../../src/engine/tikv/index.ts';
+import type { TestCluster } from '../support/tikv/cluster.ts';
 import type { Opened, OpenOptions } from './subject.ts';
 
 const scheduler: Scheduler = {
@@ -24,14 +25,15 @@ let keyspaces = 0;
 
 /** TiKV engines that share one cluster, each with a key prefix of its own. */
 export function tikvSubject(
-  pd: () => readonly string[],
+  cluster: () => Pick<TestCluster, 'pd' | 'tls' | 'keyPrefix'>,
   limits: NonNullable<TikvEngineOptions['limits']> = {},
 ): (options: OpenOptions) => Promise<Opened> {
   return async (options) => {
-    const keyPrefix = Buffer.from(`conformance/${process.pid}/${keyspaces++}/`);
+    const { pd, tls, keyPrefix: root = '' } = cluster();
+    const keyPrefix = Buffer.from(`${root}conformance/${process.pid}/${keyspaces++}/`);
     const open = () =>
       TikvEngine.open({
-        ...{ pd: pd(), environment: tikvEnvironment, keyPrefix },
+        ...{ pd, environment: tikvEnvironment, keyPrefix, ...(tls && { tls }) },
         limits: { ...limits, ...options },
       });
     const engines = [await open()];

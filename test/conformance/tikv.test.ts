@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => cluster.close());
 
 // Beside other suites a large commit takes seconds, and what is given up is uncertain.
-const open = tikvSubject(() => cluster.pd, { commitMsMax: 60_000 });
+const open = tikvSubject(() => cluster, { commitMsMax: 60_000 });
 engineConformance({ name: `tikv on ${chosenName}`, open });
 // On the fake it would only take longer: it says the same of the wrapper, and nothing new of the engine.
 if (chosenName !== 'fake')

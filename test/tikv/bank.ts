@@ -19,7 +19,7 @@ const account = (at: number) => numbered('account', at);
  */
 export const bankCheck: ClientCheck = {
   name: 'a bank: the sum never changes, and receipts are exactly those of committed transfers',
-  needs: ['regions', 'leaders'],
+  needs: ['splits'],
   isAlone: true,
   async run({ cluster, open, stored, loadMs }) {
     const clients = await Promise.all([open(), open()]);

@@ -15,7 +15,7 @@ export const closingChecks: readonly ClientCheck[] = [
     name: 'a closed client has no socket and no timer, and refuses calls',
     needs: [],
     isAlone: true,
-    async run({ cluster, raw }) {
+    async run({ cluster, raw, stored }) {
       await raw.timestamp();
       const before = sockets();
       const environment = new TestEnvironment();
@@ -23,7 +23,7 @@ export const closingChecks: readonly ClientCheck[] = [
       const client = await TikvClient.open({
         pd,
         environment,
-        keyPrefix: bytes('closing/'),
+        keyPrefix: stored('closing/'),
         ...(tls && { tls }),
       });
       const snapshot = await client.snapshot();
@@ -46,7 +46,7 @@ export const closingChecks: readonly ClientCheck[] = [
   },
   {
     name: 'a close ends reads, and lets commits end',
-    needs: ['regions', 'delay', 'calls'],
+    needs: ['splits', 'delay', 'calls'],
     async run({ cluster, open, stored, locks }) {
       const client = await open();
       await cluster.split(stored('m'));

@@ -27,7 +27,7 @@ export const commitChecks: readonly ClientCheck[] = [
   },
   {
     name: 'keys of several regions are committed in two phases, all at one timestamp',
-    needs: ['regions'],
+    needs: ['splits'],
     async run(context) {
       const client = await context.open();
       await cut(context);
@@ -58,7 +58,7 @@ export const commitChecks: readonly ClientCheck[] = [
   },
   {
     name: 'a write that came after the start timestamp is a conflict, which writes nothing',
-    needs: ['regions'],
+    needs: ['splits'],
     async run(context) {
       const client = await context.open();
       await cut(context);
@@ -82,7 +82,7 @@ export const commitChecks: readonly ClientCheck[] = [
   },
   {
     name: 'what must not exist is looked for in the newest version',
-    needs: ['regions'],
+    needs: ['splits'],
     async run(context) {
       const client = await context.open();
       await cut(context);

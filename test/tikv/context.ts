@@ -26,7 +26,7 @@ export async function runCheck(
   cluster: TestCluster,
   options: { readonly loadMs?: number; readonly locksMs?: number; readonly isThorough?: boolean } = {},
 ): Promise<void> {
-  const keyPrefix = Buffer.from(`check/${process.pid}/${++spaces}/${Date.now()}/`);
+  const keyPrefix = Buffer.from(`${cluster.keyPrefix ?? ''}check/${process.pid}/${++spaces}/${Date.now()}/`);
   const environment = new TestEnvironment();
   const raw = new RawClient(cluster);
   const clients: TikvClient[] = [];

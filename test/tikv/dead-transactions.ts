@@ -56,7 +56,7 @@ export const deadTransactionChecks: readonly ClientCheck[] = [
   ...phases.flatMap((phase) => ways.map((way) => deadCheck(phase, way))),
   {
     name: 'a living transaction is waited for',
-    needs: ['regions'],
+    needs: ['splits'],
     async run(context) {
       const { client } = await prepare(context);
       const left = await abandon(context, { leave: 'locks', keys: pair, value: 'new', ttlMs: 60_000 });
@@ -72,7 +72,7 @@ export const deadTransactionChecks: readonly ClientCheck[] = [
   },
   {
     name: 'many locks of many dead transactions in many regions',
-    needs: ['regions', 'clock'],
+    needs: ['splits', 'clock'],
     async run(context) {
       const { cluster, stored } = context;
       const client = await context.open();
@@ -97,7 +97,7 @@ export const deadTransactionChecks: readonly ClientCheck[] = [
 function deadCheck(phase: (typeof phases)[number], way: (typeof ways)[number]): ClientCheck {
   return {
     name: `a dead transaction, ${phase.name}: ${way.name}`,
-    needs: phase.waits ? ['regions', 'clock'] : ['regions'],
+    needs: phase.waits ? ['splits', 'clock'] : ['splits'],
     async run(context) {
       const { client } = await prepare(context);
       await abandon(context, { leave: phase.leave, keys: pair, value: 'new', ttlMs: 3000 });

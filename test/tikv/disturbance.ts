@@ -60,6 +60,11 @@ export function disturb(
   const refusals = regionKinds.filter((kind) => cluster.can(kind));
   const pace = new Pace(cluster);
   async function once(): Promise<void> {
+    if (cluster.can('regions')) await any();
+    else await cluster.split(random.pick(splitKeys));
+    count++;
+  }
+  async function any(): Promise<void> {
     const regions = await cluster.regions();
     const { id } = random.pick(regions);
     const what = random.int(0, 5);
@@ -71,7 +76,6 @@ export function disturb(
     } else if (refusals.length > 0) {
       await fail({ kind: random.pick(refusals), delayMs: random.int(0, 30) });
     }
-    count++;
   }
   async function fail(fault: Fault): Promise<void> {
     if (await pace.allows(fault)) await cluster.fault(fault);

@@ -51,7 +51,7 @@ export const faultChecks: readonly ClientCheck[] = [
   },
   {
     name: 'a full disk: a write is refused, and nothing is written; all else is tried again',
-    needs: ['disk-full', 'regions'],
+    needs: ['disk-full', 'splits'],
     async run(context) {
       await context.cluster.split(context.stored('m'));
       await refused(context, 'disk-full', 'disk_full');
@@ -81,7 +81,7 @@ function passingCheck(kind: FaultKind, rpcs: readonly string[]): ClientCheck {
   const where = rpcs.length === 1 ? rpcs.join() : rpcs.includes('KvScan') ? 'stores' : 'the placement driver';
   return {
     name: `${kind} at each call of ${where}`,
-    needs: ['regions', kind],
+    needs: ['splits', kind],
     async run(context) {
       const client = await context.open();
       for (const key of ['f', 'p']) await context.cluster.split(context.stored(key));

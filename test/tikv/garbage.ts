@@ -45,7 +45,7 @@ async function prepare(
 export const garbageChecks: readonly ClientCheck[] = [
   {
     name: 'garbage: what dead transactions left is decided and removed before the safe point moves',
-    needs: ['regions', 'clock'],
+    needs: ['splits', 'clock'],
     async run(context) {
       const { client, expected } = await prepare(context);
       const before = await client.timestamp();
@@ -65,7 +65,7 @@ export const garbageChecks: readonly ClientCheck[] = [
   ...(['epoch', 'region-not-found', 'no-leader', 'drop-before', 'drop-after', 'undetermined'] as const).map(
     (kind): ClientCheck => ({
       name: `garbage: ${kind} while locks are looked for and removed`,
-      needs: ['regions', 'clock', kind],
+      needs: ['splits', 'clock', kind],
       async run(context) {
         const { client, expected } = await prepare(context);
         for (const rpc of ['KvScanLock', 'KvResolveLock', 'KvCheckTxnStatus'])
@@ -78,7 +78,7 @@ export const garbageChecks: readonly ClientCheck[] = [
   ),
   {
     name: 'garbage: another service holds the safe point back',
-    needs: ['regions', 'clock'],
+    needs: ['splits', 'clock'],
     async run(context) {
       const client = await context.open();
       await client.collectGarbage({ lifeMs });
@@ -98,7 +98,7 @@ export const garbageChecks: readonly ClientCheck[] = [
   },
   {
     name: 'garbage: a collector works by itself while it is due, and ends with its client',
-    needs: ['regions', 'clock'],
+    needs: ['splits', 'clock'],
     async run(context) {
       const { client } = await prepare(context);
       let isDue = false;

@@ -17,7 +17,7 @@ const slotKey = (at: number) => `slot/${String(at).padStart(8, '0')}`;
  */
 export const intervalCheck: ClientCheck = {
   name: 'appends by condition: no slot is lost, doubled or skipped',
-  needs: ['regions', 'leaders'],
+  needs: ['splits'],
   isAlone: true,
   async run({ cluster, open, stored, loadMs }) {
     const clients = await Promise.all([open(), open()]);

@@ -64,7 +64,7 @@ class Load {
 export const outageChecks: readonly ClientCheck[] = [
   {
     name: 'stores stop and start under load',
-    needs: ['stores', 'regions'],
+    needs: ['stores', 'splits'],
     async run({ cluster, open, stored }) {
       const client = await open();
       await cluster.split(stored('z'));
@@ -121,7 +121,7 @@ export const outageChecks: readonly ClientCheck[] = [
   },
   {
     name: 'a region without leader is waited for',
-    needs: ['leaders', 'regions'],
+    needs: ['leaders', 'splits', 'regions'],
     async run({ cluster, open, stored }) {
       const client = await open();
       await cluster.split(stored(''));

@@ -8,7 +8,7 @@ const key = (at: number) => numbered('row', at);
 export const readChecks: readonly ClientCheck[] = [
   {
     name: 'scans and reverse scans across regions, with limits',
-    needs: ['regions'],
+    needs: ['splits'],
     async run({ cluster, open, stored }) {
       const client = await open();
       const model = Array.from({ length: rows }, (_, at): [string, string] => [key(at), `value ${at}`]);
@@ -41,7 +41,7 @@ export const readChecks: readonly ClientCheck[] = [
   },
   {
     name: 'a batch of keys across regions, with missing and repeated ones',
-    needs: ['regions'],
+    needs: ['splits'],
     async run({ cluster, open, stored }) {
       const client = await open();
       const even = Array.from({ length: rows / 2 }, (_, at) => key(2 * at));
@@ -99,7 +99,7 @@ export const readChecks: readonly ClientCheck[] = [
   },
   {
     name: 'a scan that is left early ends',
-    needs: ['regions'],
+    needs: ['splits'],
     async run({ cluster, open, stored }) {
       const client = await open();
       await write(

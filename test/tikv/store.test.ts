@@ -21,8 +21,10 @@ afterAll(() => cluster.close());
 it(`promises 1, 2, 4 and 6: the store answers as the model does, on ${chosenName}`, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
-      const keyPrefix = Buffer.from(`store/${process.pid}/${keyspaces++}/`);
-      const engine = await TikvEngine.open({ pd: cluster.pd, environment: tikvEnvironment, keyPrefix });
+      const { pd, tls, keyPrefix: root = '' } = cluster;
+      const keyPrefix = Buffer.from(`${root}store/${process.pid}/${keyspaces++}/`);
+      const environment = tikvEnvironment;
+      const engine = await TikvEngine.open({ pd, environment, keyPrefix, ...(tls && { tls }) });
       try {
         await checkStore(steps, engine);
       } finally {

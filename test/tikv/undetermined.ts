@@ -29,12 +29,12 @@ const shapes = [
 export const undeterminedChecks: readonly ClientCheck[] = [
   ...losses.map((loss) => ({
     name: `an outcome is what is seen: ${describeLoss(loss)}`,
-    needs: ['regions', loss.kind] as const,
+    needs: ['splits', loss.kind] as const,
     run: (context: ClientContext) => settled(context, loss),
   })),
   {
     name: 'an outcome that cannot be settled in time is settled later, and is not both',
-    needs: ['regions', 'drop-after'],
+    needs: ['splits', 'drop-after'],
     async run({ cluster, open, stored, locks }) {
       const client = await open();
       await cluster.split(stored('m'));

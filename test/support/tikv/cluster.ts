@@ -1,3 +1,5 @@
+import type { TlsOptions } from '../../../src/tikv/index.ts';
+
 /**
  * What a test may do to a TiKV cluster, on the fake and on the fixture alike. A cluster says what it can do; a test that
  * needs more is skipped there, loudly.
@@ -67,7 +69,9 @@ export type FaultKind =
 
 /** More than faults. */
 export type Ability =
-  /** split, merge */
+  /** split */
+  | 'splits'
+  /** regions, merge */
   | 'regions'
   /** transfer */
   | 'leaders'
@@ -114,7 +118,9 @@ export interface TestCluster {
   /** `host:port` of each placement driver. */
   readonly pd: readonly string[];
   /** For a client. */
-  readonly tls?: TlsFiles;
+  readonly tls?: TlsOptions;
+  /** What every key of a test has to begin with: all others are somebody else's. @default nothing */
+  readonly keyPrefix?: string;
   can(what: FaultKind | Ability): boolean;
   /** The ids of all stores, running or not. */
   stores(): Promise<readonly bigint[]>;

@@ -45,7 +45,7 @@ const FAULTS: ReadonlySet<string> = new Set<FaultKind>([
   ...(['stale-command', 'region-not-found', 'max-ts-not-synced', 'undetermined', 'no-1pc'] as const),
 ]); // prettier-ignore
 const ABILITIES: ReadonlySet<string> = new Set<Ability>([
-  ...(['regions', 'leaders', 'stores', 'placement-drivers', 'clock', 'calls'] as const),
+  ...(['splits', 'regions', 'leaders', 'stores', 'placement-drivers', 'clock', 'calls'] as const),
 ]);
 
 /**

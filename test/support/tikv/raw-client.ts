@@ -33,7 +33,9 @@ export class RawClient {
     this.#pd = cluster.pd;
     const { tls } = cluster;
     this.#credentials = tls
-      ? credentials.createSsl(...[tls.ca, tls.key, tls.cert].map((path) => readFileSync(path)))
+      ? credentials.createSsl(
+          ...[tls.ca, tls.key, tls.cert].map((path) => (path === undefined ? null : readFileSync(path))),
+        )
       : credentials.createInsecure();
   }
 
