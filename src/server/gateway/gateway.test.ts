@@ -289,6 +289,84 @@ describe('a stream', () => {
     expect(exchange.responseHeaders).toMatchObject({ 'grpc-metadata-content-type': 'application/grpc' });
   });
 
+  test('takes each request when it has come, and answers at once', async () => {
+    const seen: string[] = [];
+    let isHalfClosed = false;
+    const methods = bidi((stream) => {
+      stream.onMessage((request) => {
+        seen.push(Buffer.from(request).toString('hex'));
+        stream.send(response(seen.length));
+      });
+      stream.onHalfClose(() => (isHalfClosed = true));
+    });
+    const { exchange } = ask(methods, { ...WATCH, isOpen: true });
+    exchange.send(' \n{"progress_req');
+    expect([seen.length, exchange.status]).toEqual([0, 0]);
+    exchange.send('uest":{}}{"cancelRequest"');
+    await expect.poll(() => [seen.length, exchange.status]).toEqual([1, 200]);
+    exchange.send(':{"watch_id":5}}\n');
+    await expect.poll(() => seen).toEqual(['1a00', '12020805']);
+    expect(exchange.text).toBe(line(1) + line(2));
+    // All that was taken may be sent again, and space is taken too.
+    await expect
+      .poll(() => exchange.consumedBytes)
+      .toBe(' \n{"progress_request":{}}{"cancelRequest":{"watch_id":5}}\n'.length);
+    expect(isHalfClosed).toBe(false);
+    exchange.send(' ', true);
+    await expect.poll(() => isHalfClosed).toBe(true);
+    expect(exchange.ended).toBe(false);
+    exchange.cancel();
+  });
+
+  test('is told at once of a request that cannot be read; what comes behind it is thrown away', async () => {
+    let isHalfClosed = false;
+    const seen: number[] = [];
+    const methods = bidi((stream) => {
+      stream.onMessage((request) => seen.push(request.length));
+      stream.onHalfClose(() => (isHalfClosed = true));
+    });
+    const { exchange } = ask(methods, { ...WATCH, isOpen: true });
+    exchange.send('{}{"progress_request":nope');
+    await expect.poll(() => [seen, isHalfClosed]).toEqual([[0], true]);
+    exchange.send(Buffer.alloc(100_000));
+    expect(exchange.consumedBytes).toBe(100_026);
+    exchange.send('{}', true);
+    expect([seen, exchange.ended]).toEqual([[0], false]);
+    exchange.cancel();
+  });
+
+  test('promise 7: a client may send no more than a window beyond what the handler takes', async () => {
+    let paused: BidiStream | undefined;
+    let seen = 0;
+    const methods = bidi((stream) => {
+      paused = stream;
+      stream.onMessage(() => {
+        if (++seen === 2) stream.pause();
+      });
+    });
+    const { exchange } = ask(methods, { ...WATCH, isOpen: true });
+    exchange.send('{}');
+    await expect.poll(() => exchange.consumedBytes).toBe(2);
+    exchange.send('{}{}');
+    exchange.send('{}{}');
+    await expect.poll(() => [seen, exchange.consumedBytes]).toEqual([2, 2]);
+    paused?.resume();
+    await expect.poll(() => [seen, exchange.consumedBytes]).toEqual([5, 10]);
+    exchange.cancel();
+  });
+
+  test('promise 8: a request that is too long to be read ends with an error', async () => {
+    let cancelled = 0;
+    const methods = bidi((stream) => stream.onCancel(() => cancelled++));
+    const { exchange } = ask(methods, { ...WATCH, isOpen: true });
+    exchange.send(`{"create_request":{"key":"${'A'.repeat(2000)}`);
+    await exchange.done;
+    expect(exchange.text).toBe(
+      '{"error":{"code":8,"message":"engram: the body is longer than 2000 bytes"}}\n',
+    );
+    expect([exchange.status, cancelled]).toEqual([429, 1]);
+  });
+
   test('takes requests up to one that cannot be read, and no more than the handler wants', async () => {
     const seen: number[] = [];
     let paused: BidiStream | undefined;

@@ -6,7 +6,6 @@ import {
   type HttpExchange,
   type Method,
   type Reply,
-  type ServerStreamHandler,
   type Service,
   type UnaryHandler,
 } from '../../transport/index.ts';
@@ -141,7 +140,7 @@ class Gateway {
     };
     const beginning = { target, isEmptied, refuse };
     if (target.method.kind === 'serverStream') {
-      const handle = target.method.handle as ServerStreamHandler;
+      const handle = target.method.handle;
       void this.#begin(call, beginning, (text) => {
         const request = this.#onlyMessage(target, text);
         if (request instanceof Uint8Array) handle(request, call);

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Listener } from '../listener.ts';
 import { Sniffer } from '../sniff.ts';
 import { silentLogger } from '../../base/index.ts';
-import { HttpBodyError, type HttpExchange, type HttpHandler } from './exchange.ts';
+import { HttpBodyError, type BodyStream, type HttpExchange, type HttpHandler } from './exchange.ts';
 import { Http1Server, type Http1Limits } from './http1.ts';
 
 const closers: (() => void)[] = [];
@@ -305,6 +305,63 @@ describe('a body', () => {
     const long = dial().send(expecting('/yes').replace('3', '11'));
     await long.closed;
     expect(long.received).not.toContain('100 Continue');
+  });
+});
+
+describe('a body that is read while it comes', () => {
+  /** Answers each line when it has come, and ends behind `bye`. */
+  const lines: HttpHandler = (exchange) => {
+    const read = (): void => {
+      for (;;) {
+        const end = body.bytes.indexOf('\n');
+        if (end < 0) break;
+        const text = body.bytes.toString('latin1', 0, end);
+        body.take(end + 1);
+        exchange.write(`<${text}>`);
+        if (text === 'bye') {
+          exchange.finish();
+          return;
+        }
+      }
+      if (body.isComplete) exchange.finish();
+      else body.more();
+    };
+    const body = exchange.stream({ bytesMax: 1000, onData: read, onError: () => exchange.destroy() });
+    exchange.start(200, {});
+    read();
+  };
+  const post = `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n`;
+
+  test('is answered before its end, and the connection goes on behind it', async () => {
+    const { dial } = await start(lines);
+    const client = dial().send(post).send('2\r\na\n\r\n');
+    await client.until('<a>');
+    await client.send('1\r\nb\r\n').send('1\r\n\n\r\n').until('<b>');
+    await client.send('4\r\nbye\n\r\n').until('0\r\n\r\n');
+    client.send('3\r\nxyz\r\n0\r\n\r\n').send(`${post}2\r\nc\n\r\n0\r\n\r\n`);
+    await client.until('<c>');
+  });
+
+  test('promise 7: is not taken faster than its reader does', async () => {
+    let body: BodyStream | undefined;
+    const { dial } = await start((exchange) => {
+      body = exchange.stream({ bytesMax: 1000, onData: () => undefined, onError: () => undefined });
+    });
+    const client = dial().send(post);
+    const chunk = `10000\r\n${'x'.repeat(65536)}\r\n`;
+    for (let i = 0; i < 500; i++) client.send(chunk);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(body?.bytes.length).toBeLessThan(256 * 1024);
+    expect(client.socket.writableLength).toBeGreaterThan(8 * 1024 * 1024);
+  });
+
+  test('may take its time between messages, and not in the middle of one', async () => {
+    const { dial } = await start(lines, { requestMsMax: 300, checkMs: 50 });
+    const resting = dial().send(post).send('2\r\na\n\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    await resting.send('2\r\nb\n\r\n').until('<b>');
+    await resting.send('1\r\nc\r\n').closed;
+    expect(resting.received).not.toContain('<c>');
   });
 });
 

@@ -1,7 +1,7 @@
 /** Goal: HTTP requests on streams of HTTP/2. Method: streams without a connection. */
 import { describe, expect, test } from 'vitest';
 import { FakeStream, requestHead, type TestHeaders } from '../../../test/support/fake-stream.ts';
-import { HttpBodyError, type HttpExchange, type HttpHandler } from './exchange.ts';
+import { HttpBodyError, type BodyStream, type HttpExchange, type HttpHandler } from './exchange.ts';
 import { serveHttpStream } from './http2-exchange.ts';
 import { SlowSenders } from './slow-senders.ts';
 
@@ -133,6 +133,133 @@ describe('a request', () => {
     expect(events).toEqual(['cancelled true']);
     exchange.respond(200, {}, 'late');
     expect(stream.sent).toEqual([]);
+  });
+});
+
+describe('a body that is read while it comes', () => {
+  const post = { ':method': 'POST' };
+  const watchBody = (exchange: HttpExchange, bytesMax = 100): { body: BodyStream; events: string[] } => {
+    const events: string[] = [];
+    const body = exchange.stream({
+      bytesMax,
+      onData: () => events.push(`${body.bytes.toString()}${body.isComplete ? '.' : ''}`),
+      onError: ({ code }) => events.push(code),
+    });
+    return { body, events };
+  };
+
+  test('is told when it was asked for, and may be sent again when it was', () => {
+    const { stream, exchange } = open(post);
+    stream.receive(Buffer.from('a'), false);
+    const { body, events } = watchBody(exchange);
+    expect([body.bytes.toString(), stream.consumedBytes]).toEqual(['a', 0]);
+    stream.receive(Buffer.from('bc'), false, 1);
+    expect([events, stream.consumedBytes]).toEqual([[], 0]);
+    body.take(2);
+    body.more();
+    expect([body.bytes.toString(), stream.consumedBytes]).toEqual(['c', 3]);
+    stream.receive(Buffer.from('de'), false, 1);
+    expect([events, stream.consumedBytes]).toEqual([['cd'], 3]);
+    body.more();
+    exchange.start(200, {});
+    exchange.write('answer');
+    expect(stream.body.toString()).toBe('answer');
+    stream.receiver.trailers([]);
+    expect(events).toEqual(['cd', 'cde.']);
+    expect([body.isComplete, stream.consumedBytes]).toEqual([true, 5]);
+    exchange.finish();
+    expect([stream.closed, memory.taken]).toEqual([true, 0]);
+  });
+
+  test('promise 8: takes memory for what was not taken, and no more than it may', () => {
+    const { stream, exchange } = open(post);
+    const { body, events } = watchBody(exchange, 10_000);
+    body.more();
+    for (let i = 0; i < 1000; i++) {
+      stream.receive(Buffer.alloc(100), false);
+      body.take(i % 3 === 0 ? body.bytes.length : 90);
+      body.more();
+    }
+    expect(memory.taken).toBeLessThan(2048);
+    body.take(body.bytes.length);
+    expect([memory.taken, stream.consumedBytes, events.length]).toEqual([0, 100_000, 1000]);
+    stream.receive(Buffer.alloc(10_001), false);
+    body.more();
+    expect([events.at(-1), memory.taken]).toEqual(['tooLarge', 0]);
+    stream.receive(Buffer.alloc(10_000), false);
+    expect(stream.consumedBytes).toBe(120_001);
+    exchange.start(200, {});
+    exchange.finish();
+    expect(stream.closed).toBe(true);
+  });
+
+  test('that nobody wants any more is thrown away; a client that goes is told to the exchange alone', () => {
+    const { stream, exchange } = open(post);
+    const { body, events } = watchBody(exchange);
+    exchange.onCancel(() => events.push('gone'));
+    stream.receive(Buffer.from('abc'), false);
+    body.discard();
+    stream.receive(Buffer.from('def'), false);
+    expect([body.bytes.length, stream.consumedBytes, memory.taken]).toEqual([0, 6, 0]);
+    stream.receiver.cancelled(8);
+    expect(events).toEqual(['gone']);
+  });
+
+  test('is asked for when the client waits for that', () => {
+    for (const read of [
+      (exchange: HttpExchange) => void watchBody(exchange),
+      (exchange: HttpExchange) => void exchange.body(10),
+    ]) {
+      const { stream, exchange } = open({ ...post, expect: '100-continue' });
+      expect(stream.sent).toEqual([]);
+      read(exchange);
+      expect(stream.sent).toEqual([{ ':status': '100' }]);
+      exchange.respond(200, {}, '');
+      expect(stream.sent[1]).toMatchObject({ ':status': '200' });
+    }
+    const long = open({ ...post, expect: '100-continue', 'content-length': '11' });
+    void long.exchange.body(10).catch(() => undefined);
+    expect(long.stream.sent).toEqual([]);
+  });
+});
+
+describe('promise 8: a client that is slow with its request', () => {
+  const post = { ':method': 'POST' };
+  const reader = { bytesMax: 100, onData: () => undefined, onError: () => undefined };
+
+  test('gets 408, whether or not somebody reads', async () => {
+    for (const read of [
+      () => undefined,
+      (exchange: HttpExchange) => void exchange.body(10).catch(() => undefined),
+      (exchange: HttpExchange) => exchange.stream(reader).more(),
+    ]) {
+      const { stream, exchange } = open(post);
+      let cancelled = 0;
+      exchange.onCancel(() => cancelled++);
+      read(exchange);
+      await expect.poll(() => stream.closed).toBe(true);
+      expect([stream.sent[0]?.[':status'], cancelled, exchange.ended]).toEqual(['408', 1, true]);
+    }
+  });
+
+  test('is cut off in the middle of a message, but may rest between two', async () => {
+    const resting = open(post);
+    const body = resting.exchange.stream(reader);
+    resting.exchange.start(200, {});
+    resting.stream.receive(Buffer.from('abc'), false);
+    body.take(3);
+    body.more();
+    const busy = open(post);
+    const unread = busy.exchange.stream(reader);
+    busy.stream.receive(Buffer.from('abc'), false);
+    unread.take(1);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect([resting.stream.closed, busy.stream.closed]).toEqual([false, false]);
+    resting.stream.receive(Buffer.from('a'), false);
+    body.more();
+    await expect.poll(() => resting.stream.resetCode).toBe(2);
+    expect(resting.exchange.ended).toBe(true);
+    busy.stream.receiver.cancelled(8);
   });
 });
 

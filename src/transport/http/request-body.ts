@@ -63,7 +63,6 @@ export class RequestBody implements BodyStream, Receiving {
       this.#fail(
         new HttpBodyError('tooLarge', 'too much memory is taken by requests that have not come whole'),
       );
-      this.#giveOwed();
       return;
     }
     chunk.copy(this.#buffer, this.#to, start, end);
@@ -215,6 +214,7 @@ export class RequestBody implements BodyStream, Receiving {
     if (this.#error !== undefined) return;
     this.#error = error;
     this.#clear();
+    this.#giveOwed();
     this.#settle?.(error);
     if (error.code === 'tooLarge') this.#reader?.onError(error);
   }
