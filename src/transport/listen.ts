@@ -2,6 +2,9 @@ import { lstat, unlink } from 'node:fs/promises';
 import { connect, type ListenOptions, type Server } from 'node:net';
 import { TransportError } from './errors.ts';
 
+/** What `sockaddr_un` holds of a path, with the byte that ends it. */
+const pathBytesMax = process.platform === 'linux' ? 107 : 103;
+
 /** Starts to listen; rejects with TransportError, which names what is `shown`. */
 export function listen(server: Server, options: ListenOptions, shown: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -24,6 +27,12 @@ export function unixPathOf(url: string): string | undefined {
  * the server closes, Node removes the socket.
  */
 export async function listenAtPath(server: Server, path: string, backlog: number): Promise<void> {
+  // Node cuts a longer one without a word, and listens where nobody looks.
+  if (Buffer.byteLength(path) > pathBytesMax) {
+    throw new TransportError('addressUnavailable', path, {
+      detail: `the path of a socket has at most ${pathBytesMax} bytes`,
+    });
+  }
   try {
     await listen(server, { path, backlog }, path);
   } catch (error) {

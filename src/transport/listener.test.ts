@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +50,15 @@ test('a path is claimed once, and free afterwards', async () => {
   await expect(Listener.open(url)).rejects.toMatchObject({ code: 'addressInUse', address: path });
   listener.destroy();
   await expect.poll(() => existsSync(path)).toBe(false);
+  rmSync(directory, { recursive: true });
+});
+
+test('a path that the system has no room for is refused, not cut', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'engram-listener-'));
+  const path = join(directory, 'x'.repeat(107 - directory.length));
+  await expect(Listener.open(`unix://${path}`)).rejects.toMatchObject({ code: 'addressUnavailable' });
+  expect(readdirSync(directory)).toEqual([]);
+  if (process.platform === 'linux') (await Listener.open(`unix://${path.slice(0, -1)}`)).destroy();
   rmSync(directory, { recursive: true });
 });
 
