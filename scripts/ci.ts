@@ -44,6 +44,19 @@ const suites: readonly Suite[] = [
     entry: 'test/etcd/main.ts',
   },
   {
+    name: 'tools for test:etcd-e2e',
+    npm: ['run', 'tools', '--', 'etcd-3.7', 'etcd-tests'],
+    minutesMax: 8,
+    entry: 'test/etcd-e2e/main.ts',
+    preparation: true,
+  },
+  {
+    name: 'test:etcd-e2e',
+    npm: ['run', 'test:etcd-e2e', '--', '--short'],
+    minutesMax: 10,
+    entry: 'test/etcd-e2e/main.ts',
+  },
+  {
     name: 'test:crash',
     npm: ['run', 'test:crash', '--', '--short'],
     minutesMax: 8,
