@@ -19,8 +19,9 @@ export async function vitestRun(
     env: { ...process.env, ...env },
     detached: true,
   });
-  const end = (): void => endGroup(child);
-  const timer = setTimeout(end, minutesMax * 60_000);
+  const timer = setTimeout(() => endGroup(child), minutesMax * 60_000);
+  // Who is only asked to end goes on writing for a moment, which is what the signal is to stop.
+  const end = (): void => void (child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
   signal.addEventListener('abort', end);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
