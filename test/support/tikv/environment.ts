@@ -8,21 +8,25 @@ export class TestEnvironment implements TikvEnvironment {
   readonly scheduler: { soon(run: () => void): void; after(delayMs: number, run: () => void): Cancel };
   readonly random: Random = new NodeRandom();
   readonly logger: Logger = silentLogger;
-  readonly #timers = new Set<{ readonly expire: () => void }>();
+  readonly #timers = new Set<{ readonly dueMs: number; readonly expire: () => void }>();
   #jumpedMs = 0;
 
-  constructor() {
-    const clock = new NodeClock();
+  /** @param isStill its time goes on only where a test says so */
+  constructor({ isStill = false } = {}) {
+    const clock = isStill ? { nowMs: () => 0 } : new NodeClock();
     const scheduler = new NodeScheduler();
     const timers = this.#timers;
     this.clock = { nowMs: () => clock.nowMs() + this.#jumpedMs };
+    const nowMs = (): number => this.clock.nowMs();
     this.scheduler = {
       soon: (run) => scheduler.soon(run),
       after(delayMs, run) {
-        const cancel = scheduler.after(delayMs, () => {
+        const dueMs = nowMs() + delayMs;
+        const due = (): void => {
           timers.delete(timer);
           run();
-        });
+        };
+        const cancel = isStill ? () => undefined : scheduler.after(delayMs, due);
         const stop = (): void => {
           timers.delete(timer);
           cancel();
@@ -31,7 +35,7 @@ export class TestEnvironment implements TikvEnvironment {
           stop();
           run();
         };
-        const timer = { expire };
+        const timer = { dueMs, expire };
         timers.add(timer);
         return stop;
       },
@@ -46,6 +50,13 @@ export class TestEnvironment implements TikvEnvironment {
   /** The time of all timers has come. */
   expire(): void {
     for (const { expire } of [...this.#timers]) expire();
+  }
+
+  /** So much time passes: timers run whose time has come. */
+  pass(ms: number): void {
+    this.#jumpedMs += ms;
+    const nowMs = this.clock.nowMs();
+    for (const { dueMs, expire } of [...this.#timers]) if (dueMs <= nowMs) expire();
   }
 
   /** As after a pause of the process: timers run when they would have, the clock has gone on. */

@@ -36,6 +36,7 @@ export class FakeCluster implements TestCluster {
   readonly tls?: TlsFiles;
   /** Everything behind the servers. */
   readonly world: World;
+  readonly safePoints: SafePoints;
   readonly #electionMs: number;
   readonly #stores: FakeStore[];
   readonly #members: Listener[];
@@ -48,6 +49,7 @@ export class FakeCluster implements TestCluster {
     const ids = Array.from({ length: options.stores ?? 3 }, (_, at) => BigInt(at + 1));
     const world = new World(new Topology(ids), ids);
     this.world = world;
+    this.safePoints = new SafePoints(world);
     world.writeDelayMs = options.writeDelayMs ?? 0;
     const audit = new Audit(world);
     const [kv, pd] = [service('tikvpb.Tikv'), service('pdpb.PD')];
@@ -56,7 +58,7 @@ export class FakeCluster implements TestCluster {
       return { id, service: ofStore, listener: new Listener(kv, ofStore.handlers, options.tls?.server) };
     });
     const group = {
-      ...{ world, safePoints: new SafePoints(world) },
+      ...{ world, safePoints: this.safePoints },
       leader: () => this.#leader,
       urls: () => this.pd.map((address) => `${options.tls === undefined ? 'http' : 'https'}://${address}`),
       storeAddress: (id: bigint) => this.#stores.find(({ service }) => service.id === id)?.listener.address,
