@@ -25,6 +25,9 @@ import { testTls } from '../support/tikv/tls.ts';
 
 const root = join(import.meta.dirname, '../..');
 const execute = promisify(execFile);
+/** Compilers and processes: seconds of work, minutes on a machine that has a lot of other things to do. */
+const patienceMs = 300_000;
+const besides = { concurrent: true, timeout: patienceMs };
 
 let project: string;
 let out: string;
@@ -43,13 +46,13 @@ beforeAll(async () => {
     symlinkSync(join(root, 'node_modules', name), join(modules, name));
   }
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-});
+}, patienceMs);
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
 /** Runs a program of the project to its end, which it must come to by itself. Rejects unless it ends with 0. */
 async function run(file: string, cluster: { readonly pd: readonly string[] }): Promise<string[]> {
   const env = { ...process.env, TIKV_PD: cluster.pd.join(',') };
-  const { stdout } = await execute(process.execPath, [file], { cwd: project, env, timeout: 100_000 });
+  const { stdout } = await execute(process.execPath, [file], { cwd: project, env, timeout: patienceMs });
   return stdout.split('\n').filter((line) => line !== '');
 }
 
@@ -139,7 +142,7 @@ function examples(readme: string): { text: string; prints: string[] }[] {
 }
 
 describe('the package', () => {
-  test('reads, writes, conflicts and ends by itself', { concurrent: true }, async () => {
+  test('reads, writes, conflicts and ends by itself', besides, async () => {
     const cluster = await FakeCluster.start();
     writeFileSync(join(project, 'program.js'), program);
     expect(await run('program.js', cluster)).toEqual([
@@ -155,14 +158,14 @@ describe('the package', () => {
     await cluster.close();
   });
 
-  test('stays until it has found out that nobody answers', { concurrent: true }, async () => {
+  test('stays until it has found out that nobody answers', besides, async () => {
     writeFileSync(join(project, 'lost.js'), lost);
     expect(await run('lost.js', { pd: [] })).toEqual(['unavailable true']);
   });
 
   test(
     'its types and the programs of its README satisfy a strict compiler',
-    { concurrent: true },
+    besides,
     async () => {
       const files = ['consumer.ts'];
       writeFileSync(join(project, 'consumer.ts'), typed);
@@ -176,7 +179,7 @@ describe('the package', () => {
     },
   );
 
-  test('the programs of its README print what they say, also over TLS', { concurrent: true }, async () => {
+  test('the programs of its README print what they say, also over TLS', besides, async () => {
     const { server, client } = await testTls();
     copyFileSync(client.ca, join(project, 'ca.pem'));
     copyFileSync(client.cert, join(project, 'client.pem'));
