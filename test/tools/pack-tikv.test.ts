@@ -163,21 +163,17 @@ describe('the package', () => {
     expect(await run('lost.js', { pd: [] })).toEqual(['unavailable true']);
   });
 
-  test(
-    'its types and the programs of its README satisfy a strict compiler',
-    besides,
-    async () => {
-      const files = ['consumer.ts'];
-      writeFileSync(join(project, 'consumer.ts'), typed);
-      const readme = readFileSync(join(project, 'node_modules/engram-tikv/README.md'), 'utf8');
-      for (const [at, { text }] of examples(readme).entries()) {
-        writeFileSync(join(project, `checked-${at}.js`), text);
-        files.push(`checked-${at}.js`);
-      }
-      expect(files.length).toBeGreaterThan(4);
-      await check(files);
-    },
-  );
+  test('its types and the programs of its README satisfy a strict compiler', besides, async () => {
+    const files = ['consumer.ts'];
+    writeFileSync(join(project, 'consumer.ts'), typed);
+    const readme = readFileSync(join(project, 'node_modules/engram-tikv/README.md'), 'utf8');
+    for (const [at, { text }] of examples(readme).entries()) {
+      writeFileSync(join(project, `checked-${at}.js`), text);
+      files.push(`checked-${at}.js`);
+    }
+    expect(files.length).toBeGreaterThan(4);
+    await check(files);
+  });
 
   test('the programs of its README print what they say, also over TLS', besides, async () => {
     const { server, client } = await testTls();
