@@ -48,7 +48,7 @@ export async function claimListeners(settings: Settings, logger: Logger): Promis
       claimed.push(listener);
       listeners.set(url, listener);
     }
-    return urls.map((url) => listeners.get(url)!);
+    return urls.flatMap((url) => listeners.get(url) ?? []);
   };
   try {
     const traffic = listenClientHttpUrls === undefined ? 'grpc+http' : 'grpc';
