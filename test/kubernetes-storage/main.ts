@@ -16,6 +16,7 @@ import { ENGRAM_MAIN, temporaryDirectory } from '../support/process.ts';
 import { programOptions } from '../support/program-options.ts';
 import { inParallel, print, suite } from '../support/suite.ts';
 import { TestReport, type TestEnd } from './report.ts';
+import { REPEATS_MAX, timed } from './timed.ts';
 
 interface TestedPackage {
   readonly tool: ToolName;
@@ -77,24 +78,43 @@ async function serverCommand(): Promise<Server> {
 async function runPackage(one: TestedPackage, path: string, command: readonly string[]): Promise<void> {
   const report = new TestReport();
   await storage.check(`${one.tool} runs to its end`, async () => {
-    const status = await runTests(one, { path, command, report });
+    const status = await runTests(one, { path, command, report, only: values.only });
     // It is 1 where a test failed, which is told below.
     assert.ok(status === 0 || status === 1, `exit ${status ?? 'by a signal'}`);
     if (values.only === undefined) assert.equal(report.onServer().length, one.tests);
   });
-  for (const end of report.onServer()) await judge(one, end);
+  for (const end of report.onServer()) await judge(one, await repeated(one, end, { path, command }));
+}
+
+/** How the test ends that failed, if time is what it failed by: the outcome of its last run. */
+async function repeated(
+  one: TestedPackage,
+  end: TestEnd,
+  run: Pick<Run, 'path' | 'command'>,
+): Promise<TestEnd> {
+  const reason = timed.get(`${one.tool} ${end.name}`);
+  let last = end;
+  for (let count = 0; reason !== undefined && last.outcome === 'FAIL' && count < REPEATS_MAX; count++) {
+    print(`   ${end.name} failed and is run again, for ${reason}: ${last.output.join(' ')}`);
+    const report = new TestReport();
+    await runTests(one, { ...run, report, only: `^${end.name}$` });
+    last = report.onServer().find(({ name }) => name === end.name) ?? last;
+  }
+  return last;
 }
 
 interface Run {
   readonly path: string;
   readonly command: readonly string[];
   readonly report: TestReport;
+  /** Which tests; default: all. */
+  readonly only?: string | undefined;
 }
 
 /** Resolves with its exit code. */
-function runTests(one: TestedPackage, { path, command, report }: Run): Promise<number | null> {
+function runTests(one: TestedPackage, { path, command, report, only }: Run): Promise<number | null> {
   const args = ['-test.v', `-test.timeout=${PACKAGE_MINUTES_MAX}m`];
-  if (values.only !== undefined) args.push(`-test.run=${values.only}`);
+  if (only !== undefined) args.push(`-test.run=${only}`);
   const child = spawn(path, args, {
     cwd: directory,
     // A group of its own, with the servers that it leaves behind should it crash.
@@ -103,7 +123,7 @@ function runTests(one: TestedPackage, { path, command, report }: Run): Promise<n
     env: { ...process.env, STORAGE_SERVER: JSON.stringify(command) },
   });
   running.add(child);
-  const log = createWriteStream(join(directory, `${one.tool}.log`));
+  const log = createWriteStream(join(directory, `${one.tool}.log`), { flags: 'a' });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   createInterface(child.stdout).on('line', (line) => report.line(line));

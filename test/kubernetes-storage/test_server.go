@@ -7,6 +7,7 @@ package testserver
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -70,6 +71,12 @@ func RunEtcd(t testing.TB, cfg *embed.Config) *kubernetes.Client {
 		Logger:      zaptest.NewLogger(t, zaptest.Level(zapcore.ErrorLevel)).Named("etcd-client"),
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	// A server in the process of the tests is ready when they begin, and near: so is this one, and the way to it.
+	ready, cancel := context.WithTimeout(context.Background(), startMax)
+	defer cancel()
+	if _, err := client.Txn(ready).Then(clientv3.OpGet("none")).Commit(); err != nil {
 		t.Fatal(err)
 	}
 	// The tests count requests through these.
