@@ -18,6 +18,7 @@ export const REGRESSIONS: readonly Regression[] = [
   },
   {
     seed: 526,
-    found: 'a lease granted right after a pause of the process had the time of the pause, too (src/store/lessor.ts)',
+    found:
+      'a lease granted right after a pause of the process had the time of the pause, too (src/store/lessor.ts)',
   },
 ];
