@@ -58,7 +58,10 @@ export class Moves {
       expect(answers === 1, 'it answers twice');
       if (refusal === undefined) this.counts.moved++;
       else this.counts.refused++;
-      const hasBegun = this.#begun.some(({ atMs, name }) => atMs >= startMs && name === target.name);
+      // Or it led already, and the one that was asked had not heard of it.
+      const hasBegun =
+        this.#begun.at(-1)?.name === target.name ||
+        this.#begun.some(({ atMs, name }) => atMs >= startMs && name === target.name);
       if (refusal === undefined)
         expect(leads && (hasBegun || asked.name === target.name), 'that one has not begun to lead');
       else
