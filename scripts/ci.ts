@@ -254,6 +254,22 @@ export function chosen(names: readonly string[], exists: (path: string) => boole
   return names.length === 0 ? written : written.filter(({ name }) => names.includes(name));
 }
 
+/**
+ * Why a suite is not begun, or undefined: a machine that was too slow to build its tools, or that has not even half of
+ * its time left, would only show how slow it is.
+ *
+ * @param unbuilt entries of suites whose preparation ran out of time
+ */
+export function whySkipped(
+  { entry = '', minutesMax: minutes }: Pick<Suite, 'entry' | 'minutesMax'>,
+  unbuilt: ReadonlySet<string>,
+  leftMs: number,
+): string | undefined {
+  if (unbuilt.has(entry)) return 'its tools were not built in time';
+  const left = leftMs / 60_000;
+  return left < minutes / 2 ? `${left.toFixed(1)} min are left of ${minutesMax}` : undefined;
+}
+
 async function main(names: readonly string[]): Promise<number> {
   const start = performance.now();
   const deadline = start + minutesMax * 60_000;
@@ -261,11 +277,20 @@ async function main(names: readonly string[]): Promise<number> {
   const results: Counts[] = [];
   const table: string[] = [];
   const failures: string[] = [];
+  const unbuilt = new Set<string>();
   for (const suite of chosen(names, (path) => existsSync(join(root, path)))) {
-    say(`${suite.name} (at most ${suite.minutesMax} min)`);
     const suiteStart = performance.now();
-    const timeoutMs = Math.min(suite.minutesMax * 60_000, Math.max(deadline - suiteStart, 0));
+    const reason = whySkipped(suite, unbuilt, deadline - suiteStart);
+    if (reason !== undefined) {
+      say(`SKIPPED ${suite.name}: ${reason}`);
+      table.push(`${suite.name}: SKIPPED: ${reason}`);
+      results.push({ passed: 0, failed: 0, skipped: suite.preparation === true ? 0 : 1 });
+      continue;
+    }
+    say(`${suite.name} (at most ${suite.minutesMax} min)`);
+    const timeoutMs = Math.min(suite.minutesMax * 60_000, deadline - suiteStart);
     const ended = await runWithin(suite.npm, timeoutMs);
+    if (suite.preparation === true && ended.timedOut) unbuilt.add(suite.entry ?? '');
     const counts = judge(suite, ended);
     const seconds = ((performance.now() - suiteStart) / 1000).toFixed(1);
     const verdict =

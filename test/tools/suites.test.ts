@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { chosen, judge, whatFailed } from '../../scripts/ci.ts';
+import { chosen, judge, whatFailed, whySkipped } from '../../scripts/ci.ts';
 import { countModules } from '../../scripts/count-reporter.ts';
 import { addCounts, formatCounts, parseCounts } from '../../scripts/counts.ts';
 
@@ -79,6 +79,21 @@ describe('what failed is said again', () => {
     ['the last lines of what counted nothing', 'a\nb\nc\n', 2, ['b', 'c']],
   ])('%s', (_, tail, linesMax, said) => {
     expect(whatFailed(tail, linesMax)).toEqual(said);
+  });
+});
+
+describe('a suite is not begun', () => {
+  const minute = 60_000;
+  const suite = { entry: 'a', minutesMax: 10 };
+
+  test('whose tools could not be built in time', () => {
+    expect(whySkipped(suite, new Set(['b']), 50 * minute)).toBeUndefined();
+    expect(whySkipped(suite, new Set(['a', 'b']), 50 * minute)).toContain('tools');
+  });
+
+  test('that has not half of its time left', () => {
+    expect(whySkipped(suite, new Set(), 5 * minute)).toBeUndefined();
+    expect(whySkipped(suite, new Set(), 4.9 * minute)).toContain('4.9 min are left');
   });
 });
 
