@@ -15,12 +15,19 @@ const HAND_OVER_MEDIAN_MS_MAX = 200;
 /** How long after something happened a pause of the writes is taken to come from it. */
 const AFTER_MS = 2500;
 const ACKNOWLEDGED_MS_MAX = 15_000;
+/** After its end a lease is revoked, which takes a write, at the next look that the leader has for it. */
+const OVERDUE_MS_MAX = 2000;
 /** Several lease times of 800 ms. */
 const PAUSE_MS = 3000;
 
 /** Nothing happens: all is as promised, every node serves writes, and leases nobody keeps alive end in time. */
 export async function calm(nodes: Nodes, forMs: number): Promise<string> {
-  const history = await underLoad(nodes, () => sleep(forMs), { overdueMsMax: 2000 });
+  const fromMs = monotonicMs();
+  const history = await underLoad(nodes, () => sleep(forMs), {
+    get overdueMsMax() {
+      return OVERDUE_MS_MAX + nodes.stalledMs({ fromMs, toMs: monotonicMs() });
+    },
+  });
   for (const at of nodes.targets.keys()) {
     const count = history.puts.filter(({ endpoint, error }) => endpoint === at && error === undefined).length;
     assert.ok(count > forMs / 100, `only ${count} writes were acknowledged by node ${at}`);

@@ -84,9 +84,14 @@ export class Nodes {
     return this.processes.map(({ target }) => target);
   }
 
+  /** For how long of a time the machine stood still. */
+  stalledMs(span: Span): number {
+    return this.#stalls.within(span);
+  }
+
   /** How long of a time the nodes had: what the machine stood still is not theirs. */
   ownMs(span: Span): number {
-    return span.toMs - span.fromMs - this.#stalls.within(span);
+    return span.toMs - span.fromMs - this.stalledMs(span);
   }
 
   /** Starts a node, unless it runs, and waits until it answers. */

@@ -7,8 +7,11 @@
  * does not pass there says nothing about Engram.
  */
 import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findTool, toolPath } from '../../scripts/tools.ts';
+import { MachineStalls } from '../support/machine-stalls.ts';
+import { monotonicMs } from '../support/monotonic.ts';
 import { run, temporaryDirectory } from '../support/process.ts';
 import { programOptions } from '../support/program-options.ts';
 import { inParallel, print, Skipped, suite } from '../support/suite.ts';
@@ -19,6 +22,9 @@ import { placePrograms } from './server-script.ts';
 
 /** The time limits in the tests are for a machine that does nothing else: one that fails may try once more. */
 const TRIES = 2;
+/** And oftener, if the machine stood still for so long meanwhile. */
+const STALLED_MS_MIN = 100;
+const STALLED_TRIES = 4;
 
 const values = programOptions(import.meta.filename, {
   short: { type: 'boolean', default: false },
@@ -86,15 +92,21 @@ async function runAll(programs: readonly TestProgram[], around: Surroundings, wi
 async function judge(program: TestProgram, test: string, around: Surroundings): Promise<void> {
   const skip = subtestsLeftOut(test).map((part) => part.test);
   for (let tries = 1; ; tries++) {
+    const fromMs = monotonicMs();
     const outcome: Outcome = await runTest(program, test, { around, skip });
     if (outcome.kind === 'passed') return;
     if (outcome.kind === 'skipped') throw new Skipped(outcome.reason);
-    if (tries === TRIES) throw new Error(outcome.why);
-    print(`   ${test} failed and tries again: ${outcome.why}`);
+    const stalledMs = stalls.within({ fromMs, toMs: monotonicMs() });
+    if (tries >= (stalledMs < STALLED_MS_MIN ? TRIES : STALLED_TRIES)) throw new Error(outcome.why);
+    print(
+      `   ${test} failed and tries again (the machine stood still for ${stalledMs.toFixed()} ms): ${outcome.why}`,
+    );
   }
 }
 
+const stalls = await MachineStalls.start(tmpdir());
 const prepared = await prepare();
 if (typeof prepared === 'string') e2e.skip("etcd's end-to-end tests", prepared);
 else await runAll(prepared.programs, prepared.around, prepared.width);
+await stalls.stop();
 e2e.finish();

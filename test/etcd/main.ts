@@ -64,6 +64,11 @@ async function playScenarios(version: (typeof VERSIONS)[number], binary: string)
     binary,
     older: version !== '3.7.3',
     ...(only === undefined ? {} : { only }),
+    again(family, stalledMs, seen) {
+      for (const { scenario, problems } of seen)
+        for (const problem of problems) print(`   ${scenario}: ${problem.slice(0, SHOWN_MAX)}`);
+      print(`   the machine stood still for ${stalledMs} ms: ${family} is played again`);
+    },
     report(scenario, problems) {
       for (const problem of problems.slice(0, Number(values.problems))) print(problem.slice(0, SHOWN_MAX));
       print(`${problems.length === 0 ? 'ok' : 'FAILED'} etcd ${version}, scenario ${scenario}`);

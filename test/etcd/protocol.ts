@@ -68,7 +68,7 @@ export interface Outcome {
 }
 
 const same = (bytes: Buffer): Buffer => bytes;
-const CALL_TIMEOUT_MS = 20_000;
+const CALL_TIMEOUT_MS = 60_000;
 
 /** One connection to one server. */
 export class Connection {

@@ -12,7 +12,8 @@ export class Etcdctl {
 
   constructor(binary: string, endpoint: string, flags: readonly string[]) {
     this.#binary = binary;
-    this.#flags = ['--endpoints', endpoint, ...flags];
+    // Its own 2 and 5 seconds are for people who wait, and not for a machine that is busy.
+    this.#flags = ['--endpoints', endpoint, '--dial-timeout=30s', '--command-timeout=30s', ...flags];
   }
 
   async ok(args: readonly string[], input = ''): Promise<string> {
