@@ -10,7 +10,7 @@ import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findTool, toolPath } from '../../scripts/tools.ts';
-import { MachineStalls } from '../support/machine-stalls.ts';
+import { MachineStalls, STALLED_MS_MIN } from '../support/machine-stalls.ts';
 import { monotonicMs } from '../support/monotonic.ts';
 import { run, temporaryDirectory } from '../support/process.ts';
 import { programOptions } from '../support/program-options.ts';
@@ -22,8 +22,7 @@ import { placePrograms } from './server-script.ts';
 
 /** The time limits in the tests are for a machine that does nothing else: one that fails may try once more. */
 const TRIES = 2;
-/** And oftener, if the machine stood still for so long meanwhile. */
-const STALLED_MS_MIN = 100;
+/** If the machine stood still meanwhile. */
 const STALLED_TRIES = 4;
 
 const values = programOptions(import.meta.filename, {

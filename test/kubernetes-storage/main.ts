@@ -12,12 +12,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { endGroup } from '../../scripts/end-group.ts';
 import { findTool, type ToolName } from '../../scripts/tools.ts';
-import { MachineStalls } from '../support/machine-stalls.ts';
+import { MachineStalls, STALLED_MS_MIN } from '../support/machine-stalls.ts';
 import { ENGRAM_MAIN, temporaryDirectory } from '../support/process.ts';
 import { programOptions } from '../support/program-options.ts';
 import { inParallel, print, suite } from '../support/suite.ts';
 import { TestReport, type TestEnd } from './report.ts';
-import { REPEATS_MAX, STALLED_MS_MIN, timed } from './timed.ts';
+import { REPEATS_MAX, timed } from './timed.ts';
 
 interface TestedPackage {
   readonly tool: ToolName;

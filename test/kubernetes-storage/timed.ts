@@ -15,6 +15,3 @@ export const timed: ReadonlyMap<string, string> = new Map([
 
 /** How often one is run again before it counts as failed. */
 export const REPEATS_MAX = 3;
-
-/** A machine that stood still for so long within the time of a test may be why it failed: that one is run again as well. */
-export const STALLED_MS_MIN = 100;

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 
 const WITNESS = join(import.meta.dirname, 'stall-witness.ts');
 
+/** A machine that stood still for so long meanwhile may be why a test failed that bounds time. */
+export const STALLED_MS_MIN = 100;
+
 /** A span of the monotonic clock. */
 export interface Span {
   readonly fromMs: number;
