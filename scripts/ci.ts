@@ -91,7 +91,7 @@ const suites: readonly Suite[] = [
   {
     name: 'test:tikv',
     npm: ['run', 'test:tikv', '--', '--short'],
-    minutesMax: 10,
+    minutesMax: 15,
     entry: 'test/tikv/main.ts',
   },
   {
