@@ -18,6 +18,8 @@ export function watchService(context: ServerContext): Service {
 
 function serveWatches({ hub, leaderLost }: ServerContext, stream: BidiStream): void {
   const needsLeader = requiresLeader(stream);
+  // The stream may end while it is opened, so all that its end needs stands before that.
+  const lost = (): void => fail(statusOfCode('NoLeader'));
   const release = (): void => {
     if (needsLeader) leaderLost.remove(lost);
   };
@@ -37,7 +39,6 @@ function serveWatches({ hub, leaderLost }: ServerContext, stream: BidiStream): v
     close();
     stream.end(status);
   };
-  const lost = (): void => fail(statusOfCode('NoLeader'));
   if (needsLeader && !stream.ended) leaderLost.add(lost);
   stream.onCancel(close);
   stream.onDrain(() => {

@@ -107,8 +107,9 @@ async function repeated(
   return last;
 }
 
-/** Why a test may have failed by the time that it took; undefined if it did not. */
-function whyByTime({ tool }: TestedPackage, { name, seconds }: TestEnd): string | undefined {
+/** Why a test may have failed by the time that it took; undefined if it did not. No time excuses an error of the server. */
+function whyByTime({ tool }: TestedPackage, { name, seconds, output }: TestEnd): string | undefined {
+  if (output.some((line) => /the server (logged|ended by itself)/.test(line))) return undefined;
   const stalledMs = stalls.mostWithin(seconds * 1000);
   if (stalledMs >= STALLED_MS_MIN)
     return `the machine stood still for ${stalledMs.toFixed()} ms of a span like that of the test`;
