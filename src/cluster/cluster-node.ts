@@ -4,8 +4,7 @@ import type { Store, StoreErrorCode } from '../store/index.ts';
 import type { ClusterMember, ClusterNodeApi, ForwardedAnswer } from './cluster-node-api.ts';
 import type { ClusterNodeOptions, StoreListener } from './cluster-node-options.ts';
 import { ClusterError } from './errors.ts';
-import { NO_FAULTS, planted } from './faults.ts';
-import type { ClusterFault } from './faults.ts';
+import { planted } from './faults.ts';
 import type { MemberFacts } from './members.ts';
 import { NodeParts } from './node-parts.ts';
 import { NodeRole } from './node-role.ts';
@@ -82,12 +81,12 @@ export class ClusterNode implements ClusterNodeApi {
   /** Also a node that leads has lost its leader when it cannot renew its lease: another may lead by then. */
   hasLeader(): boolean {
     const { peers, news } = this.#parts;
-    if (this.#isPlanted('leader-by-record') && news.name !== undefined) return true;
+    if (planted(this.#options.store.faults, 'leader-by-record') && news.name !== undefined) return true;
     return peers === undefined ? this.leads : news.isFresh;
   }
 
   onLeaderLost(listener: () => void): void {
-    if (this.#isPlanted('keep-streams-without-leader')) return;
+    if (planted(this.#options.store.faults, 'keep-streams-without-leader')) return;
     this.#parts.news.onLost(() => {
       if (!this.hasLeader()) listener();
     });
@@ -165,10 +164,6 @@ export class ClusterNode implements ClusterNodeApi {
     const { store, peerUrls, clientUrls } = this.#options;
     const self = { name: store.name, incarnation: '', peerUrls, clientUrls };
     return this.#parts.peers?.members.list() ?? [self];
-  }
-
-  #isPlanted(fault: ClusterFault): boolean {
-    return planted(this.#options.store.faults ?? NO_FAULTS, fault);
   }
 
   #idOf(name: string): bigint {

@@ -28,6 +28,7 @@ export type ClusterFaults = ReadonlySet<string>;
 
 export const NO_FAULTS: ClusterFaults = new Set<ClusterFault>();
 
-export function planted(faults: ClusterFaults, fault: ClusterFault): boolean {
-  return faults.has(fault);
+/** Where no set is given, nothing is planted. */
+export function planted(faults: ClusterFaults | undefined, fault: ClusterFault): boolean {
+  return faults?.has(fault) === true;
 }

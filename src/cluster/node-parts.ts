@@ -178,7 +178,7 @@ export class NodeParts {
     const { store } = this.#options;
     const { peers, proof } = this;
     const knows = store.chunkFormat?.knows ?? 1;
-    const isOfOne = planted(store.faults ?? NO_FAULTS, 'format-of-one');
+    const isOfOne = planted(store.faults, 'format-of-one');
     return {
       ...store,
       lease: proof,

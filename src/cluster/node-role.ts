@@ -83,7 +83,7 @@ export class NodeRole implements NodeEvents {
     const decided = Promise.race([news.whenNext(), this.#whenEnded]);
     await within(this.#options.store.scheduler, requestTimeoutMs, decided);
     const { faults } = this.#options.store;
-    const isUnconfirmed = faults !== undefined && planted(faults, 'move-unconfirmed');
+    const isUnconfirmed = planted(faults, 'move-unconfirmed');
     done(news.name === member.name || isUnconfirmed ? undefined : 'Timeout');
   }
 
@@ -174,7 +174,7 @@ export class NodeRole implements NodeEvents {
     const { logger, faults } = this.#options.store;
     peers?.link.leave();
     peers?.replicator.claimed();
-    if (faults !== undefined && planted(faults, 'serve-before-epoch')) this.#serveReads();
+    if (planted(faults, 'serve-before-epoch')) this.#serveReads();
     try {
       const isLeading = await stores.lead(epoch);
       if (isLeading && claim.epoch === epoch) return this.#lead(epoch);

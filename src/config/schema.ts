@@ -36,6 +36,8 @@ export const DEFAULT_PEER_URL = 'http://localhost:2380';
 
 const GIB = 2 ** 30;
 const DAY_MS = 24 * 3_600_000;
+/** Of quiet watchers. */
+const PROGRESS_INTERVAL = '10m';
 const YEAR_MS = 365 * DAY_MS;
 
 /** Every setting there is. Flags that etcd has too mean what they mean there. */
@@ -366,8 +368,8 @@ export const SCHEMA = {
   }),
   watchProgressNotifyInterval: row({
     flag: 'watch-progress-notify-interval',
-    type: durationMs({ min: 100, max: DAY_MS, ofZero: 600_000 }),
-    default: '10m',
+    type: durationMs({ min: 100, max: DAY_MS, ofZero: PROGRESS_INTERVAL }),
+    default: PROGRESS_INTERVAL,
     doc: 'How often a quiet watcher that asked for it is told how far it is. At least 100ms; 0: the default, as in etcd.',
   }),
   unsafeNoFsync: row({

@@ -134,11 +134,11 @@ export function parseDurationMs(value: string): number {
   return match[1] === '-' ? -sum : sum;
 }
 
-/** `ofZero` is what 0 stands for, if it may be given though it is no duration within the bounds. */
-export function durationMs(bounds: { min: number; max: number; ofZero?: number }): ValueType<number> {
+/** `ofZero` is the duration that 0 stands for, if it may be given though it is no duration within the bounds. */
+export function durationMs(bounds: { min: number; max: number; ofZero?: string }): ValueType<number> {
   return valueType('DURATION', (value) => {
     const parsed = parseDurationMs(value);
-    if (parsed === 0 && bounds.ofZero !== undefined) return bounds.ofZero;
+    if (parsed === 0 && bounds.ofZero !== undefined) return parseDurationMs(bounds.ofZero);
     if (parsed < bounds.min) throw new ValueProblem(`must be at least ${bounds.min}ms, not ${value}`);
     if (parsed > bounds.max) throw new ValueProblem(`must be at most ${bounds.max}ms, not ${value}`);
     return parsed;

@@ -1,7 +1,9 @@
 /**
  * Goal: promise 7 for TLS: clients that come at once do not delay the others. Method: the built server with a probe of
  * its event loop, and 400 clients of another process that connect over mutual TLS at once. A turn of the loop is as long
- * as the server has computed in it: what other programs took of the processors meanwhile is not what it did to its clients.
+ * as the server has computed in it: what other programs took of the processors meanwhile is not what it did to its
+ * clients. Nor is what the machine took from all of them, which a virtual machine counts as computed: what witnesses saw
+ * of that is taken off, and the rounds count in which they saw least.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,25 +13,38 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestAuthority } from '../support/certificates.ts';
+import { MachineStalls, type Span } from '../support/machine-stalls.ts';
+import { monotonicMs } from '../support/monotonic.ts';
 import { ENGRAM_MAIN, freePort } from '../support/process.ts';
 
 const clients = 400;
+/** Rounds that count, and those that are played to have as many in which the machine did not stand still. */
 const rounds = 5;
+const roundsMax = 15;
 const delayMsMax = 50;
 
-/**
- * Answers each message with the longest turn of the event loop since the last one, in milliseconds: of each turn its time
- * by the clock or by the process's CPU time, whichever is less.
- */
+/** A turn of the event loop: when it was by the monotonic clock, and how much the process computed in it. */
+interface Turn extends Span {
+  readonly cpuMs: number;
+}
+
+/** What a round had of long turns, and for how long the machine stood still in it. */
+interface Round {
+  readonly turnMs: number;
+  readonly stalledMs: number;
+}
+
+/** Answers each message with the turns of the event loop since the last one. */
 const probe = `
   const cpuMs = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e3; };
-  let [last, lastCpu, turnMs] = [performance.now(), cpuMs(), 0];
+  const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
+  let [last, lastCpu, turns] = [nowMs(), cpuMs(), []];
   setInterval(() => {
-    const [now, cpu] = [performance.now(), cpuMs()];
-    turnMs = Math.max(turnMs, Math.min(now - last, cpu - lastCpu));
+    const [now, cpu] = [nowMs(), cpuMs()];
+    turns.push({ fromMs: last, toMs: now, cpuMs: cpu - lastCpu });
     [last, lastCpu] = [now, cpu];
   }, 1);
-  process.on('message', () => { process.send({ turnMs }); turnMs = 0; });`;
+  process.on('message', () => { process.send(turns); turns = []; });`;
 
 /** Connects at once, as often as it is told to, and tells when all are connected; told 0, it closes them. */
 const crowd = `
@@ -80,26 +95,36 @@ async function ask<T>(child: ChildProcess, message: number): Promise<T> {
   return answer;
 }
 
-const longestTurnMs = async (child: ChildProcess): Promise<number> =>
-  (await ask<{ turnMs: number }>(child, 0)).turnMs;
-
 test('promise 7: 400 clients that connect at once delay nobody by more than 50 ms', async () => {
+  const stalls = await MachineStalls.start();
   const { server, crowding } = await begin();
   // Code is compiled, and both sides have seen each other.
   await ask(crowding, 100);
-  const turns: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    await ask(crowding, 0);
-    await settled();
-    await longestTurnMs(server);
-    expect(await ask(crowding, clients)).toEqual({ connected: clients });
-    turns.push(await longestTurnMs(server));
-  }
-  const median = turns.toSorted((a, b) => a - b)[Math.floor(rounds / 2)]!;
-  expect(median, `turns of ${turns.map((each) => each.toFixed(1)).join(', ')} ms`).toBeLessThan(delayMsMax);
+  const played: Round[] = [];
+  const quiet = (): number => played.filter(({ stalledMs }) => stalledMs === 0).length;
+  while (quiet() < rounds && played.length < roundsMax) played.push(await play(server, crowding, stalls));
+  await stalls.stop();
+  const judged = played.toSorted((a, b) => a.stalledMs - b.stalledMs).slice(0, rounds);
+  const turns = judged.map(({ turnMs }) => turnMs).toSorted((a, b) => a - b);
+  const all = played.map((round) => `${round.turnMs.toFixed(1)} (stalled ${round.stalledMs.toFixed(0)})`);
+  expect(turns[Math.floor(rounds / 2)], `turns of ${all.join(', ')} ms`).toBeLessThan(delayMsMax);
   // Less would say that nothing was measured: a single handshake takes longer.
-  expect(Math.min(...turns)).toBeGreaterThan(0.5);
+  expect(turns[0]).toBeGreaterThan(0.5);
 }, 300_000);
+
+async function play(server: ChildProcess, crowding: ChildProcess, stalls: MachineStalls): Promise<Round> {
+  await ask(crowding, 0);
+  await settled();
+  await ask(server, 0);
+  const fromMs = monotonicMs();
+  expect(await ask(crowding, clients)).toEqual({ connected: clients });
+  const turns = await ask<Turn[]>(server, 0);
+  const toMs = monotonicMs();
+  // The witnesses tell of a time once it is over.
+  await settled();
+  const lengths = turns.map((turn) => Math.min(turn.toMs - turn.fromMs, turn.cpuMs) - stalls.within(turn));
+  return { turnMs: Math.max(...lengths), stalledMs: stalls.within({ fromMs, toMs }) };
+}
 
 /** Long enough that the server has seen the last clients leave. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 300));

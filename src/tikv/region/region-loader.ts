@@ -4,9 +4,9 @@ import type { Backoff } from '../backoff.ts';
 import { TikvError } from '../errors.ts';
 import type { TikvEnvironment } from '../environment.ts';
 import type { PlacementDriver, RegionInfo } from '../pd/pd.ts';
+import { within } from '../within.ts';
 import { Region } from './region.ts';
 import type { Gap, RegionTable } from './region-table.ts';
-import { within } from '../within.ts';
 
 /** Regions asked for at once, where the next keys are known too. */
 const REGIONS_PER_CALL_MAX = 128;

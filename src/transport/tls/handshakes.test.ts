@@ -46,6 +46,21 @@ test('every turn does some, even if one alone takes too long', async () => {
   }
 });
 
+test('what others made of a turn counts, but for a share that is always left', async () => {
+  const handshakes = new Handshakes({ turnMsMax: 100, workMsMin: 10 });
+  let done = 0;
+  const add = (): boolean =>
+    handshakes.add(() => {
+      burn(6);
+      done++;
+    });
+  for (let i = 0; i < 20; i++) add();
+  burn(200);
+  await turn();
+  expect(done).toBeGreaterThanOrEqual(1);
+  expect(done).toBeLessThanOrEqual(2);
+});
+
 test('promise 7: what is too much is refused', async () => {
   const handshakes = new Handshakes({ waitingMax: 2 });
   let done = 0;

@@ -4,8 +4,12 @@ import { performance } from 'node:perf_hooks';
 export type HandshakeWork = () => void;
 
 export interface HandshakesOptions {
-  /** Time that one turn of the event loop may spend on new connections; at least one piece of work is always done. */
+  /**
+   * So long may a turn of the event loop last in which work is done; at least one piece of work is always done. What
+   * others have made of the turn counts, but for so much that `workMsMin` are left.
+   */
   readonly turnMsMax?: number;
+  readonly workMsMin?: number;
   /** Pieces of work that wait for their turn at most; more are refused. */
   readonly waitingMax?: number;
   /** Handshakes that may wait for their clients at a time before others begin, each for no longer than `youngMs`. */
@@ -18,11 +22,14 @@ export interface HandshakesOptions {
  * hundred clients that come at once are let in within a second, and others do not notice.
  */
 const defaultTurnMsMax = 5;
+
+/** On a server that is busy, too, its clients come back: this lets them in. */
+const defaultWorkMsMin = 1;
 const defaultWaitingMax = 4096;
 
 /**
- * What clients answer is read as it comes: if all of these answer at once, verifying them takes 10 to 20 ms. A client
- * that takes longer does not hold others up: it is one that answers by itself.
+ * What clients answer is read as it comes: if all of these answer at once, verifying them takes 10 to 20 ms; the next
+ * turns begin fewer then. A client that takes longer does not hold others up: it is one that answers by itself.
  */
 const defaultYoungMax = 32;
 const defaultYoungMs = 200;
@@ -30,7 +37,7 @@ const defaultYoungMs = 200;
 /**
  * Spreads the work for clients that come at once over turns of the event loop, in the order in which they came.
  *
- * 1. A turn does work until `turnMsMax` have passed since it began, whatever keys cost.
+ * 1. A turn does work until `turnMsMax` have passed since its work was due, whatever keys cost and answers took.
  * 2. While work waits, every turn does some, unless `youngMax` handshakes were begun within `youngMs` and are not done.
  */
 export class Handshakes {
@@ -43,6 +50,7 @@ export class Handshakes {
   constructor(options: HandshakesOptions = {}) {
     this.#options = {
       turnMsMax: options.turnMsMax ?? defaultTurnMsMax,
+      workMsMin: options.workMsMin ?? defaultWorkMsMin,
       waitingMax: options.waitingMax ?? defaultWaitingMax,
       youngMax: options.youngMax ?? defaultYoungMax,
       youngMs: options.youngMs ?? defaultYoungMs,
@@ -76,12 +84,15 @@ export class Handshakes {
   #schedule(): void {
     if (this.#isScheduled || this.#waiting.length === 0) return;
     this.#isScheduled = true;
-    setImmediate(() => this.#turn());
+    // From now on the loop does not sleep: the time until then is what others compute.
+    const dueMs = performance.now();
+    setImmediate(() => this.#turn(dueMs));
   }
 
-  #turn(): void {
+  #turn(dueMs: number): void {
+    const { turnMsMax, workMsMin } = this.#options;
     this.#isScheduled = false;
-    this.#turnBeganMs = performance.now();
+    this.#turnBeganMs = Math.max(dueMs, performance.now() - Math.max(0, turnMsMax - workMsMin));
     this.#next();
   }
 
