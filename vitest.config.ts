@@ -11,11 +11,12 @@ export default defineConfig({
     unstubGlobals: true,
     setupFiles: ['test/support/property-seed.ts'],
     // Suites run side by side on two cores: a test that is slow here is not broken. What needs two seconds of them took
-    // thirty on a machine that had a dozen other things to do; only a test that hangs takes these.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // thirty on a machine that had a dozen other things to do, and a host may take four fifths of both cores away; only a
+    // test that hangs takes these.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // What is waited for comes late on a busy machine, too: the default of one second says nothing about the code.
-    expect: { poll: { timeout: 20_000 } },
+    expect: { poll: { timeout: 60_000 } },
     reporters: ['default', new CountReporter()],
     coverage: { provider: 'v8', include: ['src/**/*.ts'] },
     projects: [

@@ -59,7 +59,7 @@ class Server {
           found = this.lines.find((line) => line.msg === message);
           return found !== undefined || (await Promise.race([ended, Promise.resolve(false)]));
         },
-        { timeout: 50_000 },
+        { timeout: 100_000 },
       )
       .toBe(true);
     if (found === undefined) throw new Error(`no line "${message}" in ${JSON.stringify(this.lines)}`);

@@ -85,7 +85,7 @@ class Conversation {
 
   /** Resolves with the lines when there are so many. */
   async until(count: number): Promise<unknown[]> {
-    await expect.poll(() => this.lines.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(count);
+    await expect.poll(() => this.lines.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
     return this.lines.map((line) => JSON.parse(line) as unknown);
   }
 

@@ -141,7 +141,7 @@ async function begin(): Promise<Record<'server' | 'crowding', ChildProcess>> {
   ]);
   const crowdArgs = [String(port), authority.caFile, client.certFile, client.keyFile];
   const crowding = node(['--input-type=module', '-e', crowd, '--', ...crowdArgs]);
-  await expect.poll(() => canConnect(port), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => canConnect(port), { timeout: 60_000 }).toBe(true);
   return { server, crowding };
 }
 

@@ -159,7 +159,7 @@ describe('a log of two formats', () => {
     const outcomes: string[] = [];
     old.deposed = () => undefined;
     old.put('lost', Buffer.alloc(1), { settled: (outcome) => void outcomes.push(outcome) });
-    await expect.poll(() => outcomes, { timeout: 20_000 }).toEqual(['timed-out']);
+    await expect.poll(() => outcomes, { timeout: 60_000 }).toEqual(['timed-out']);
   });
 
   it('is never written by who does not know it', async () => {

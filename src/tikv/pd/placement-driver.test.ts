@@ -291,14 +291,14 @@ describe('timestamps', () => {
 
   test('a caller waits no longer than its budget, for a timestamp and for the members', async () => {
     await pd.timestamp();
-    await cluster.fault({ kind: 'delay', rpc: 'Tso', delayMs: 2000 });
-    await cluster.fault({ kind: 'delay', rpc: 'GetMembers', count: 9, delayMs: 2000 });
+    await cluster.fault({ kind: 'delay', rpc: 'Tso', delayMs: 6000 });
+    await cluster.fault({ kind: 'delay', rpc: 'GetMembers', count: 9, delayMs: 6000 });
     const startedMs = performance.now();
     const patient = pd.timestamp(backoff(20_000));
     await expect(pd.timestamp(backoff(100))).rejects.toMatchObject({ code: 'unavailable' });
     await lead(1);
     await expect(pd.store(1n, backoff(200))).rejects.toMatchObject({ code: 'unavailable' });
-    expect(performance.now() - startedMs).toBeLessThan(1500);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
     expect(await patient).toBeGreaterThan(0n);
   });
 

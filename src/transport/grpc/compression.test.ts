@@ -7,7 +7,7 @@ import { framed } from '../../../test/support/fake-stream.ts';
 const gzip = { 'grpc-encoding': 'gzip', 'grpc-accept-encoding': 'identity, gzip' };
 const ok = { code: 0, message: '' };
 /** The system's threads have others to work for, too. */
-const patiently = { timeout: 20_000 };
+const patiently = { timeout: 60_000 };
 
 describe('compression', () => {
   test('of a request, and of its answer when the client takes it', () => {

@@ -56,7 +56,7 @@ class Client {
   }
 
   async until(text: string): Promise<string> {
-    await expect.poll(() => this.received, { timeout: 20_000 }).toContain(text);
+    await expect.poll(() => this.received, { timeout: 60_000 }).toContain(text);
     return this.received;
   }
 }
@@ -177,7 +177,7 @@ describe('an answer', () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(left).toBeGreaterThan(800);
     client.socket.resume();
-    await expect.poll(() => client.received.slice(-5), { timeout: 25_000 }).toBe('0\r\n\r\n');
+    await expect.poll(() => client.received.slice(-5), { timeout: 60_000 }).toBe('0\r\n\r\n');
     expect(drained).toBeGreaterThan(0);
   });
 
@@ -193,7 +193,7 @@ describe('an answer', () => {
     const client = dial();
     client.socket.pause();
     client.send(`GET / HTTP/1.1\r\n${host}\r\n`);
-    await expect.poll(() => cancelled, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => cancelled, { timeout: 60_000 }).toBe(1);
     await expect.poll(() => listener.connections).toBe(0);
   });
 

@@ -84,7 +84,7 @@ test('others wait for handshakes that wait for their clients, but not for long',
   await turn();
   await turn();
   expect(ends).toHaveLength(3);
-  await expect.poll(() => ends.length, { timeout: 20_000 }).toBe(5);
+  await expect.poll(() => ends.length, { timeout: 60_000 }).toBe(5);
   // Ended twice, or late, is ended once.
   for (const end of ends) end();
   handshakes.add(() => ends.push(handshakes.begin()));
