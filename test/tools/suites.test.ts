@@ -6,6 +6,12 @@ import { describe, expect, test } from 'vitest';
 import { chosen, judge, whatFailed, whySkipped } from '../../scripts/ci.ts';
 import { countModules } from '../../scripts/count-reporter.ts';
 import { addCounts, formatCounts, parseCounts } from '../../scripts/counts.ts';
+import {
+  parseProcessorTimes,
+  processorTimes,
+  shareStolen,
+  shareStolenNow,
+} from '../../scripts/stolen-time.ts';
 
 const green = '\u001b[32m';
 
@@ -94,6 +100,27 @@ describe('a suite is not begun', () => {
   test('that has not half of its time left', () => {
     expect(whySkipped(suite, new Set(), 5 * minute)).toBeUndefined();
     expect(whySkipped(suite, new Set(), 4.9 * minute)).toContain('4.9 min are left');
+  });
+});
+
+describe('what a host takes of the processors', () => {
+  test('is a share of what was asked for: idle time and time of disks are not', () => {
+    const stat = 'cpu  10 1 5 9000 700 2 2 20 3 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n';
+    const before = parseProcessorTimes(stat);
+    expect(before).toEqual({ busy: 20, stolen: 20 });
+    expect(shareStolen({ busy: 0, stolen: 0 }, before)).toBe(0.5);
+    expect(shareStolen(before, { busy: 50, stolen: 30 })).toBe(0.25);
+    expect(shareStolen(before, before)).toBe(0);
+    expect(parseProcessorTimes('nothing of the kind')).toEqual({ busy: 0, stolen: 0 });
+  });
+
+  test('is seen here', () => {
+    const before = processorTimes();
+    expect(shareStolenNow()).toBeLessThanOrEqual(1);
+    // A second was worked or stolen: a hundred ticks, less what comes too late to be counted.
+    const after = processorTimes();
+    const ticks = after.busy + after.stolen - before.busy - before.stolen;
+    expect(ticks).toBeGreaterThan(process.platform === 'linux' ? 50 : -1);
   });
 });
 
