@@ -215,8 +215,9 @@ export class Generator {
     const random = this.#random;
     const ID = random.pick(LEASES);
     const roll = random.next();
-    // Long enough that none expires while the run lasts.
-    const TTL = random.chance(0.9) ? random.int(5_000, 9_000) : random.pick([9_000_000_001, 9_000_000_000]);
+    // Long enough that none expires while the run lasts, and so far apart that the order in which they would does not
+    // depend on how fast the requests follow each other.
+    const TTL = random.chance(0.9) ? random.int(10, 18) * 500 : random.pick([9_000_000_001, 9_000_000_000]);
     if (roll < 0.45) return this.#call(`${LEASE}LeaseGrant`, { ID, TTL });
     if (roll < 0.6) return this.#call(`${LEASE}LeaseRevoke`, { ID });
     if (roll < 0.75) return this.#call(`${LEASE}LeaseTimeToLive`, { ID, keys: random.chance(0.7) });
