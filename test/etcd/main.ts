@@ -4,6 +4,7 @@
  * test:etcd -- [--short] [--seed N] [--seeds N] [--requests N] [--scenarios FAMILY]`, `--record` writes test/recorded/ anew.
  */
 import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toolPath } from '../../scripts/tools.ts';
 import { MEANT_DIFFERENCES } from './differences.ts';
@@ -11,6 +12,7 @@ import { startEngram, startEtcd } from './etcd-process.ts';
 import { record, runDifferential } from './run.ts';
 import { runScenarios } from './scenarios/index.ts';
 import { writeRecording } from './step.ts';
+import { MachineStalls } from '../support/machine-stalls.ts';
 import { programOptions } from '../support/program-options.ts';
 
 const VERSIONS = ['3.7.3', '3.6.14'] as const;
@@ -32,29 +34,47 @@ const values = programOptions(import.meta.filename, {
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
+/** Returns how many seeds failed. */
 async function compareWith(version: (typeof VERSIONS)[number], binary: string): Promise<number> {
   const seeds = values.short ? 1 : Number(values.seeds);
-  const requests = values.short ? 2_500 : Number(values.requests);
+  const stalls = await MachineStalls.start(tmpdir());
   let failed = 0;
   for (let i = 0; i < seeds; i++) {
     const seed = Number(values.seed) + i;
-    const [etcd, engram] = [await startEtcd(binary), await startEngram()];
-    const run = {
-      seed,
-      requests,
-      reference: etcd.target,
-      subject: engram.target,
-      newest: version === '3.7.3',
-    };
-    const { steps, problems } = await runDifferential({ ...run, problemsMax: Number(values.problems) });
-    await Promise.all([etcd.stop(), engram.stop()]);
+    const { steps, problems } = await stalls.patiently({
+      play: () => compareSeed(version, binary, seed),
+      isFine: (outcome) => outcome.problems.length === 0,
+      again(outcome, stalledMs) {
+        for (const problem of outcome.problems) print(`   ${problem}`);
+        print(`   the machine stood still for ${stalledMs} ms: seed ${seed} is played again`);
+      },
+    });
     for (const problem of problems) print(problem);
     print(
       `${problems.length === 0 ? 'ok' : 'FAILED'} etcd ${version}, seed ${seed}: ${steps} requests compared`,
     );
     if (problems.length > 0) failed++;
   }
+  await stalls.stop();
   return failed;
+}
+
+async function compareSeed(
+  version: (typeof VERSIONS)[number],
+  binary: string,
+  seed: number,
+): Promise<{ steps: number; problems: string[] }> {
+  const [etcd, engram] = [await startEtcd(binary), await startEngram()];
+  const compared = await runDifferential({
+    seed,
+    requests: values.short ? 2_500 : Number(values.requests),
+    reference: etcd.target,
+    subject: engram.target,
+    newest: version === '3.7.3',
+    problemsMax: Number(values.problems),
+  });
+  await Promise.all([etcd.stop(), engram.stop()]);
+  return compared;
 }
 
 /** The scripted scenarios: one check each. */

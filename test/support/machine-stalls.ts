@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { monotonicMs } from './monotonic.ts';
 
 const WITNESS = join(import.meta.dirname, 'stall-witness.ts');
 
@@ -13,6 +14,14 @@ export const STALLED_MS_MIN = 100;
 export interface Span {
   readonly fromMs: number;
   readonly toMs: number;
+}
+
+export interface Patience<T> {
+  readonly play: () => Promise<T>;
+  readonly isFine: (outcome: T) => boolean;
+  /** It is not fine, and is played again, because the machine stood still for so long. */
+  readonly again: (outcome: T, stalledMs: number) => void;
+  readonly playsMax?: number;
 }
 
 /**
@@ -62,6 +71,17 @@ export class MachineStalls {
   mostWithin(lengthMs: number): number {
     const starts = this.#spans.flatMap(({ fromMs, toMs }) => [fromMs, toMs - lengthMs]);
     return Math.max(0, ...starts.map((fromMs) => this.within({ fromMs, toMs: fromMs + lengthMs })));
+  }
+
+  /** Plays what may come out otherwise because the machine stood still meanwhile, until it did not or is fine. */
+  async patiently<T>({ play, isFine, again, playsMax = 3 }: Patience<T>): Promise<T> {
+    for (let plays = 1; ; plays++) {
+      const fromMs = monotonicMs();
+      const outcome = await play();
+      const stalledMs = this.within({ fromMs, toMs: monotonicMs() });
+      if (isFine(outcome) || stalledMs < STALLED_MS_MIN || plays === playsMax) return outcome;
+      again(outcome, Math.round(stalledMs));
+    }
   }
 
   #witness(args: readonly string[], core?: number): ChildProcess {

@@ -30,3 +30,24 @@ it('sees that its witnesses stood still, and when', async () => {
   expect(stalls.within({ fromMs, toMs })).toBeLessThanOrEqual(toMs - fromMs);
   expect(stalls.mostWithin(150)).toBeGreaterThan(149);
 });
+
+it('plays again what failed while it stood still', async () => {
+  const stalls = await MachineStalls.start();
+  const played: string[] = [];
+  /** In all of these the witnesses stand still. */
+  const plays = (outcomes: string[]) => ({
+    play: async (): Promise<string> => {
+      for (const pid of stalls.pids) process.kill(pid, 'SIGSTOP');
+      await sleep(300);
+      for (const pid of stalls.pids) process.kill(pid, 'SIGCONT');
+      await sleep(100);
+      return outcomes.shift()!;
+    },
+    isFine: (outcome: string) => outcome === 'fine',
+    again: (outcome: string) => played.push(outcome),
+  });
+  expect(await stalls.patiently(plays(['failed', 'failed again', 'fine']))).toBe('fine');
+  expect(played).toEqual(['failed', 'failed again']);
+  expect(await stalls.patiently({ ...plays(['failed', 'failed', 'fine']), playsMax: 2 })).toBe('failed');
+  await stalls.stop();
+});

@@ -1,6 +1,5 @@
 import { tmpdir } from 'node:os';
-import { MachineStalls, STALLED_MS_MIN } from '../../support/machine-stalls.ts';
-import { monotonicMs } from '../../support/monotonic.ts';
+import { MachineStalls } from '../../support/machine-stalls.ts';
 import { freePort } from '../../support/process.ts';
 import { startEngram, startEtcd } from '../etcd-process.ts';
 import type { ServerProcess } from '../etcd-process.ts';
@@ -51,33 +50,19 @@ export interface ScenarioRun {
   readonly again: (family: string, stalledMs: number, seen: readonly Seen[]) => void;
 }
 
-const PLAYS_MAX = 3;
-
 /** Runs the scripts of every family against etcd and Engram at the same time and compares what they saw. */
 export async function runScenarios(run: ScenarioRun): Promise<void> {
   const stalls = await MachineStalls.start(tmpdir());
   for (const family of FAMILIES) {
     if (run.only !== undefined && run.only !== family.name) continue;
-    for (const { scenario, problems } of await playPatiently(run, family, stalls))
-      run.report(scenario, problems);
+    const seen = await stalls.patiently({
+      play: () => playFamily(run, family),
+      isFine: (all) => all.every(({ problems }) => problems.length === 0),
+      again: (all, stalledMs) => run.again(family.name, stalledMs, all),
+    });
+    for (const { scenario, problems } of seen) run.report(scenario, problems);
   }
   await stalls.stop();
-}
-
-/** Plays a family again whose scripts may have come out otherwise because the machine stood still meanwhile. */
-async function playPatiently(
-  run: ScenarioRun,
-  family: Family,
-  stalls: MachineStalls,
-): Promise<readonly Seen[]> {
-  for (let plays = 1; ; plays++) {
-    const fromMs = monotonicMs();
-    const seen = await playFamily(run, family);
-    const stalledMs = stalls.within({ fromMs, toMs: monotonicMs() });
-    const isFine = seen.every(({ problems }) => problems.length === 0);
-    if (isFine || stalledMs < STALLED_MS_MIN || plays === PLAYS_MAX) return seen;
-    run.again(family.name, Math.round(stalledMs), seen);
-  }
 }
 
 /** On new servers, which all scripts of a family share. */
