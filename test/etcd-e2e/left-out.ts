@@ -71,9 +71,14 @@ export const leftOut: readonly LeftOut[] = [
     `TestCtlV3GetFormat`,
   ),
   ...because("the list has metrics of Go, raft, bbolt and etcd's proxy", `TestNoMetricsMissing`),
+  ...because("it starts nothing but etcd's own proxy", `TestGrpcproxyAnd.*`),
   ...because(
-    'it does not pass on etcd either, apart from its repository and where other programs run',
-    `TestEtcdExampleConfig TestEtcdUnixPeers TestGrpcproxyAnd.* TestWatchDelayFor.*`,
+    'it allows 150 ms beside a load that takes two cores: Engram passed it while nothing else ran, and only then; etcd seldom',
+    `TestWatchDelayFor.*`,
+  ),
+  ...because(
+    'it does not pass on etcd either: it wants a file of its repository, or leaves a reader of its own behind',
+    `TestEtcdExampleConfig TestEtcdUnixPeers`,
   ),
 ];
 
