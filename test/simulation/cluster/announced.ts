@@ -37,7 +37,7 @@ export class Announced {
   }
 
   /** A node has shown somebody what is at this revision. */
-  shown(revision: number, by: string, what = 'a watch'): void {
+  shown(revision: number, by: string, what: string): void {
     const sequence = this.#oracle.sequenceOf(revision);
     this.#oracle.expect(
       sequence <= this.#sequence,

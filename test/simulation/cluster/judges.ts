@@ -49,7 +49,7 @@ export class Judges implements LinkTap, Witness {
   constructor({ world, oracle, profile }: JudgesParts) {
     [this.#world, this.#oracle, this.#rateMax] = [world, oracle, profile.rateMax];
     this.#announced = new Announced(oracle, { byLease: profile.linearizableReads === 'lease' });
-    oracle.onShown = (revision, by) => this.#announced.shown(revision, by);
+    oracle.onShown = (revision, by) => this.shown(revision, by, 'a watch');
   }
 
   get counts(): Readonly<Record<string, number>> {
@@ -102,6 +102,10 @@ export class Judges implements LinkTap, Witness {
   }
 
   shown(revision: number, by: string, what: string): void {
+    // It has begun the epoch there is: what it has is committed, and it need not have told others yet.
+    this.#as(by, ({ node }) => {
+      if (node?.leads === true && node.store.epoch === this.#oracle.epoch) this.led(node.store.sequence);
+    });
     this.#announced.shown(revision, by, what);
   }
 

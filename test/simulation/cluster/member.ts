@@ -198,10 +198,7 @@ export class Member implements CallTarget, WatchServer {
   }
 
   #answered(call: Call, answer: Answer): void {
-    const { witness, oracle } = this.#parts;
-    const { leads, store } = this.node as ClusterNode;
-    // It has begun the epoch there is: what it has is committed, and it need not have told others yet.
-    if (leads && store.epoch === oracle.epoch) witness?.led(store.sequence);
+    const { witness } = this.#parts;
     if (answer.kind === 'written') witness?.acknowledged(answer.revision);
     if ('revision' in answer) witness?.shown(answer.revision, this.owner, call.kind);
   }
