@@ -78,7 +78,8 @@ export class LogApplier {
     this.#checkRevisions(chunk);
     const { header } = chunk;
     const { target } = this.#options;
-    if (header.cleanedRevision > 0 && !planted(this.#faults, 'cleaned-without-compaction')) {
+    // One may be cleaned of revoked leases before anything was compacted.
+    if (header.cleanedSequence > 0 && !planted(this.#faults, 'cleaned-without-compaction')) {
       this.#compacted = Math.max(this.#compacted, header.cleanedRevision);
       target.cleanedAt(header.cleanedRevision, header.cleanedSequence);
     }

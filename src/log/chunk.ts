@@ -24,8 +24,8 @@ export interface ChunkFormats {
  *     20 epoch                   u64
  *     28 first sequence covered  u64
  *     36 last sequence covered   u64: the chunk lies in this slot
- *     44 cleaned-at revision     u64, 0: never cleaned
- *     52 cleaned-at sequence     u64
+ *     44 cleaned-at revision     u64, 0: nothing was compacted then
+ *     52 cleaned-at sequence     u64, 0: never cleaned
  *     60 entries (entry.ts)
  */
 export interface ChunkHeader {

@@ -89,7 +89,8 @@ export class State implements LogTarget, CommitListener, Liveness {
 
   cleanedAt(revision: number, sequence: number): void {
     this.wholeFrom = Math.max(this.wholeFrom, sequence);
-    this.#compact(revision);
+    // Nothing need have been compacted when a chunk was cleaned of leases.
+    if (revision > 0) this.#compact(revision);
     // The chunk that comes lacks what this takes away.
     this.takeAway();
   }
