@@ -10,112 +10,49 @@ export interface Suite {
   preparation?: boolean;
 }
 
+/** The program that an npm script `test:NAME` starts. */
+const entryOf = (script: string): string => `test/${script.replace('test:', '')}/main.ts`;
+
+/** A suite in its short form. */
+const short = (script: string, minutesMax: number, ...more: readonly string[]): Suite => ({
+  name: [script, ...more].join(' '),
+  npm: ['run', script, '--', '--short', ...more],
+  minutesMax,
+  entry: entryOf(script),
+});
+
+const toolsFor = (script: string, minutesMax: number, ...recipes: readonly string[]): Suite => ({
+  name: `tools for ${script}`,
+  npm: ['run', 'tools', '--', ...recipes],
+  minutesMax,
+  entry: entryOf(script),
+  preparation: true,
+});
+
 /** Together with the whole run's limit these keep one suite that hangs from hiding the others. */
 export const suites: readonly Suite[] = [
   { name: 'ok', npm: ['run', 'ok'], minutesMax: 45 },
-  {
-    name: 'tools for test:etcd',
-    npm: ['run', 'tools', '--', 'etcd'],
-    minutesMax: 8,
-    entry: 'test/etcd/main.ts',
-    preparation: true,
-  },
-  {
-    name: 'test:etcd',
-    npm: ['run', 'test:etcd', '--', '--short'],
-    minutesMax: 16,
-    entry: 'test/etcd/main.ts',
-  },
-  {
-    name: 'tools for test:etcd-e2e',
-    npm: ['run', 'tools', '--', 'etcd-3.7', 'etcd-tests'],
-    minutesMax: 8,
-    entry: 'test/etcd-e2e/main.ts',
-    preparation: true,
-  },
-  {
-    name: 'test:etcd-e2e',
-    npm: ['run', 'test:etcd-e2e', '--', '--short'],
-    minutesMax: 10,
-    entry: 'test/etcd-e2e/main.ts',
-  },
-  {
-    name: 'test:crash',
-    npm: ['run', 'test:crash', '--', '--short'],
-    minutesMax: 8,
-    entry: 'test/crash/main.ts',
-  },
+  toolsFor('test:etcd', 8, 'etcd'),
+  short('test:etcd', 16),
+  toolsFor('test:etcd-e2e', 8, 'etcd-3.7', 'etcd-tests'),
+  short('test:etcd-e2e', 10),
+  short('test:crash', 8),
   {
     name: 'simulate --plant',
     npm: ['run', 'simulate', '--', '--plant', 'all', '--short'],
     minutesMax: 8,
     entry: 'test/simulation/main.ts',
   },
-  {
-    name: 'tools for test:h2spec',
-    npm: ['run', 'tools', '--', 'h2spec'],
-    minutesMax: 4,
-    entry: 'test/h2spec/main.ts',
-    preparation: true,
-  },
-  {
-    name: 'test:h2spec',
-    npm: ['run', 'test:h2spec', '--', '--short'],
-    minutesMax: 6,
-    entry: 'test/h2spec/main.ts',
-  },
-  {
-    name: 'tools for test:tikv',
-    npm: ['run', 'tools', '--', 'tikv'],
-    minutesMax: 5,
-    entry: 'test/tikv/main.ts',
-    preparation: true,
-  },
-  {
-    name: 'test:tikv',
-    npm: ['run', 'test:tikv', '--', '--short'],
-    minutesMax: 15,
-    entry: 'test/tikv/main.ts',
-  },
-  {
-    name: 'tools for test:cluster',
-    npm: ['run', 'tools', '--', 'cluster'],
-    minutesMax: 4,
-    entry: 'test/cluster/main.ts',
-    preparation: true,
-  },
-  {
-    name: 'tools for test:kubernetes',
-    npm: ['run', 'tools', '--', 'kube'],
-    minutesMax: 20,
-    entry: 'test/kubernetes/main.ts',
-    preparation: true,
-  },
-  {
-    name: 'test:kubernetes',
-    npm: ['run', 'test:kubernetes', '--', '--short'],
-    minutesMax: 10,
-    entry: 'test/kubernetes/main.ts',
-  },
-  {
-    name: 'test:kubernetes --engine tikv',
-    npm: ['run', 'test:kubernetes', '--', '--short', '--engine', 'tikv'],
-    minutesMax: 10,
-    entry: 'test/kubernetes/main.ts',
-  },
-  {
-    name: 'tools for test:kubernetes-storage',
-    npm: ['run', 'tools', '--', 'kube-storage'],
-    minutesMax: 15,
-    entry: 'test/kubernetes-storage/main.ts',
-    preparation: true,
-  },
-  {
-    name: 'test:kubernetes-storage',
-    npm: ['run', 'test:kubernetes-storage', '--', '--short'],
-    minutesMax: 10,
-    entry: 'test/kubernetes-storage/main.ts',
-  },
+  toolsFor('test:h2spec', 4, 'h2spec'),
+  short('test:h2spec', 6),
+  toolsFor('test:tikv', 5, 'tikv'),
+  short('test:tikv', 15),
+  toolsFor('test:cluster', 4, 'cluster'),
+  toolsFor('test:kubernetes', 20, 'kube'),
+  short('test:kubernetes', 10),
+  short('test:kubernetes', 10, '--engine', 'tikv'),
+  toolsFor('test:kubernetes-storage', 15, 'kube-storage'),
+  short('test:kubernetes-storage', 10),
   {
     name: 'test:cluster',
     npm: ['run', 'test:cluster'],
